@@ -1,0 +1,47 @@
+# Every target sets up what is missing; `make help` lists them.
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+EXERCISES := $(notdir $(wildcard solutions/*))
+CLASS := _build/class
+
+.DEFAULT_GOAL := help
+.PHONY: help course book class test lab release grade lint clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+course: book class  ## build the book, release the exercises, grade a small simulated class
+	@echo "The book:       _build/html/index.html"
+	@echo "The exercises:  exercises/            (make lab opens them)"
+	@echo "The gradebook:  $(CLASS)/gradebook.db"
+	@echo "The feedback:   $(CLASS)/feedback/half-right/recurrence/recurrence.html"
+
+book: .venv/.set-up  ## execute and build the website into _build/html
+	@jupyter-book build book --config _config.yml --path-output . -W -n --keep-going
+
+class: .venv/.set-up  ## the simulated class alone: release, hand in, grade, feedback (in _build/class)
+	@rm -rf $(CLASS) && mkdir -p $(CLASS)
+	@cp -R solutions nbgrader_config.py $(CLASS)
+	@cd $(CLASS) && for e in $(EXERCISES); do echo "Releasing $$e"; nbgrader generate_assignment $$e --log-level=ERROR; done
+	@cp -R $(CLASS)/exercises .
+	@python -m rnncourse.check.simulated exercises $(CLASS)/submitted
+	@cd $(CLASS) && python -m rnncourse.grading recurrence
+
+test: .venv/.set-up book  ## everything that CI runs
+	@ruff check . && ruff format --check .
+	@pytest -n 2 --dist loadgroup
+
+lab: .venv/.set-up  ## JupyterLab on the exercises
+	@jupyter lab --config=lab_config.py exercises
+
+release: .venv/.set-up  ## solutions/ -> exercises/, recorded in this course's own gradebook
+	@for e in $(EXERCISES); do nbgrader generate_assignment $$e --force; done
+
+grade: .venv/.set-up  ## grade submitted/ (make grade ASSIGNMENT=recurrence)
+	@python -m rnncourse.grading $(or $(ASSIGNMENT),recurrence)
+
+clean:  ## remove what make built, except .venv
+	@rm -rf _build .pytest_cache .ruff_cache
+
+.venv/.set-up: requirements.txt pyproject.toml setup.sh
+	@./setup.sh

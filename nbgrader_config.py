@@ -1,0 +1,37 @@
+"""How nbgrader sees this course: solutions/ -> exercises/ -> submitted/ -> autograded/ -> feedback/."""
+
+import os
+import sys
+
+c = get_config()  # noqa: F821 - given by traitlets
+
+# nbgrader starts `alembic` by name when it makes a gradebook: let it find the one of this environment
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
+
+c.CourseDirectory.course_id = "rnncourse"
+c.CourseDirectory.source_directory = "solutions"
+c.CourseDirectory.release_directory = "exercises"
+
+# Kernels are spoken to over files of this user, not over open TCP ports (Windows has no such files)
+if os.name != "nt":
+    c.KernelManager.transport = "ipc"
+
+# One broken submission costs neither a classmate's grade nor its own record.
+c.Autograde.exporter_class = "rnncourse.grading.repair.SubmissionExporter"
+c.Autograde.sanitize_preprocessors = [
+    "nbgrader.preprocessors.ClearOutput",
+    "rnncourse.grading.repair.DeduplicateIds",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "rnncourse.grading.repair.RestoreCells",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.Autograde.autograde_preprocessors = [
+    "rnncourse.grading.execute.Execute",
+    "nbgrader.preprocessors.IgnorePattern",
+    "nbconvert.preprocessors.ClearMetadataPreprocessor",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]

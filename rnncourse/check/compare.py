@@ -1,0 +1,62 @@
+"""Where do two results first differ? Said by name of axis, and without giving the right value away."""
+
+import numpy as np
+
+# Relative to the largest entry. float32 results of a long loop agree to about 1e-6.
+RELATIVE_TOLERANCE = {np.dtype(np.float32): 1e-4, np.dtype(np.float64): 1e-9}
+
+
+class CheckFailed(AssertionError):
+    """A failed check. Notebooks show its message alone, without the frames of the checker."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"\x1b[1;31m{type(self).__name__}\x1b[0m: {self}"]
+
+
+def assert_same(name: str, got, want: np.ndarray, axes: tuple[str, ...]) -> None:
+    """Raise CheckFailed, saying what differs and where first, unless `got` is `want`."""
+    problem = difference(name, got, want, axes)
+    if problem:
+        raise CheckFailed(problem)
+
+
+def difference(name: str, got, want: np.ndarray, axes: tuple[str, ...]) -> str | None:
+    """None if `got` has the shape, the dtype and (to rounding) the values of `want`; else one sentence.
+
+    `axes` names the axes of `want`. With an axis "step" the sentence names the earliest wrong step.
+    """
+    if got is None:
+        return f"{name} is None. Is there a `return`?"
+    if not isinstance(got, np.ndarray):
+        return f"{name} should be a NumPy array, but is of type {type(got).__name__}."
+    if got.shape != want.shape:
+        return f"{name} has the wrong shape: it should be {_shape(want.shape, axes)}, but is {got.shape}."
+    if got.dtype != want.dtype:
+        return f"{name} has the wrong dtype: the inputs are {want.dtype}, but it is {got.dtype}."
+    wrong = ~(np.abs(got - want) <= tolerance(want))  # "not ≤" rather than ">", so that NaN is wrong too
+    if not wrong.any():
+        return None
+    index = _first(wrong, axes)
+    place = ", ".join(f"{axis} {i}" for axis, i in zip(axes, index, strict=True))
+    step = f"The first wrong step is {index[axes.index('step')]} (counted from 0). " if "step" in axes else ""
+    return (
+        f"{name} has wrong values in {int(wrong.sum())} of {wrong.size} places. {step}"
+        f"At {place} you have {got[index]:.6g}."
+    )
+
+
+def tolerance(want: np.ndarray) -> float:
+    """How far a right result may be from `want` through rounding."""
+    return RELATIVE_TOLERANCE.get(want.dtype, 0) * max(1.0, float(np.abs(want).max(initial=0)))
+
+
+def _first(wrong: np.ndarray, axes: tuple[str, ...]) -> tuple[int, ...]:
+    """The first wrong index, the earliest step before all else."""
+    indices = np.argwhere(wrong)
+    if "step" in axes:
+        indices = indices[indices[:, axes.index("step")].argsort(kind="stable")]
+    return tuple(map(int, indices[0]))
+
+
+def _shape(shape: tuple[int, ...], axes: tuple[str, ...]) -> str:
+    return f"({', '.join(axes)}) = {shape}"

@@ -1,0 +1,104 @@
+"""From a wrong answer to a sentence that helps: what differs, at which step first, and why, if a known mistake
+explains it exactly."""
+
+import textwrap
+import traceback
+
+import numpy as np
+
+from rnncourse.check.compare import CheckFailed, difference, tolerance
+from rnncourse.check.task import Mistake, Outcome, Task, edited
+
+
+def check(task: Task, answer) -> None:
+    """Print that the answer is right on every visible case, or raise CheckFailed with a diagnosis."""
+    got, want = task.outcomes(answer), task.outcomes(task.answer())
+    for number, (outcome, right) in enumerate(zip(got, want, strict=False), start=1):
+        problem = describe(task, outcome, right)
+        if problem:
+            case = f" (case {number} of {len(want)}: {_sizes(task, number)})" if len(want) > 1 else ""
+            raise CheckFailed(_message(task, case, problem, recognise(task, got)))
+    cases = f" on {len(want)} cases" if len(want) > 1 else ""
+    print(f"✓ {task.name} is right{cases}. The graded tests try more.")
+
+
+def describe(task: Task, got: Outcome, want: Outcome) -> str | None:
+    """What is wrong with one outcome, in one or two sentences; None if nothing is."""
+    if got.error is not None:
+        return _describe_error(got.error)
+    values = task.parts(got.value)
+    if len(values) != len(task.outputs):
+        return f"it should return {_and([name for name, _ in task.outputs])}, but returns {_kind(got.value)}."
+    for (name, axes), value, right in zip(task.outputs, values, task.parts(want.value), strict=True):
+        problem = difference(name, value, right, axes)
+        if problem:
+            return problem
+    if got.changed:
+        return f"it modifies its argument {_and(got.changed)}. Work on a copy: the caller still needs the old one."
+    return None
+
+
+def recognise(task: Task, got: list[Outcome]) -> Mistake | None:
+    """The known mistake that comes out exactly as this answer does, in this task or in one that it builds on."""
+    for mistake in task.mistakes:
+        if _alike(task, got, task.outcomes(task.answer(edited(task.source, mistake)))):
+            return mistake
+    for used in task.uses:
+        for mistake in used.mistakes:
+            if _alike(task, got, task.outcomes(task.answer(mistaken_use=(used, mistake)))):
+                return mistake._replace(sentence=f"in {used.name}, {mistake.sentence}")
+    return None
+
+
+def _describe_error(error: Exception) -> str:
+    if error.__traceback__ is None:  # not raised by the student's code: it is our own sentence
+        return str(error)
+    if isinstance(error, NotImplementedError):
+        return "it is not written yet: replace `raise NotImplementedError()` by your answer."
+    frames = traceback.extract_tb(error.__traceback__)[1:]  # without the checker's own call
+    place = f" in `{frames[0].line}` (line {frames[0].lineno} of {frames[0].name})" if frames else ""
+    return f"it stops with {type(error).__name__}: {error}{place}."
+
+
+def _alike(task: Task, got: list[Outcome], mistaken: list[Outcome]) -> bool:
+    # two errors of one type say little: at least one case has to agree in its numbers
+    if len(got) != len(mistaken) or all(outcome.error is not None for outcome in mistaken):
+        return False
+    return all(_same(task, a, b) for a, b in zip(got, mistaken, strict=True))
+
+
+def _same(task: Task, a: Outcome, b: Outcome) -> bool:
+    """The same outcome: the same type of error, or the same values, dtypes and modified arguments."""
+    if a.error is not None or b.error is not None:
+        return type(a.error) is type(b.error)
+    xs, ys = task.parts(a.value), task.parts(b.value)
+    return a.changed == b.changed and len(xs) == len(ys) and all(map(_same_array, xs, ys))
+
+
+def _same_array(x, y) -> bool:
+    if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray):
+        return type(x) is type(y)
+    if x.shape != y.shape or x.dtype != y.dtype:
+        return False
+    return np.allclose(x, y, rtol=0, atol=tolerance(y), equal_nan=True)
+
+
+def _message(task: Task, case: str, problem: str, mistake: Mistake | None) -> str:
+    lines = [f"{task.name} is not right yet{case}.", f"What is wrong: {problem}"]
+    if mistake:
+        lines.append(f"Likely cause: exactly this comes out when {mistake.sentence}")
+    return "\n".join(textwrap.fill(line, 100, subsequent_indent="    ") for line in lines)
+
+
+def _sizes(task: Task, number: int) -> str:
+    arguments = task.cases()[number - 1]
+    return ", ".join(f"{name} {value.shape}" for name, value in arguments.items())
+
+
+def _kind(value) -> str:
+    return f"{len(value)} values" if isinstance(value, tuple | list) else f"one {type(value).__name__}"
+
+
+def _and(names) -> str:
+    names = [f"`{name}`" for name in names]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,65 @@
+"""The same weights in the layouts of other libraries.
+
+The course writes vectors as rows: ``x U + h W + b``. PyTorch stores the transposed matrices; Keras stores rows
+like the course, but only one bias.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from rnncourse.cells import RNNCell
+from rnncourse.unroll import Parameters
+
+
+class KerasWeights(NamedTuple):
+    """What ``layer.get_weights()`` returns for `keras.layers.SimpleRNN`, in this order."""
+
+    kernel: np.ndarray  # (D, H) = U
+    recurrent_kernel: np.ndarray  # (H, H) = W
+    bias: np.ndarray  # (H,) = b_x + b_h
+
+
+def to_torch(cell: RNNCell, parameters: Parameters) -> torch.nn.RNN:
+    """A one-layer, batch-first `torch.nn.RNN` of the same dtype with copies of the same numbers.
+
+    Raises ValueError for a linear cell, which `torch.nn.RNN` does not know.
+    """
+    if cell.activation == "linear":
+        raise ValueError("torch.nn.RNN knows the activations 'tanh' and 'relu', got 'linear'")
+    D, H = parameters.U.shape
+    dtype = torch.from_numpy(parameters.U[:0]).dtype
+    rnn = torch.nn.RNN(D, H, nonlinearity=cell.activation, batch_first=True, dtype=dtype)
+    with torch.no_grad():
+        for target, array in zip(rnn.parameters(), parameters, strict=True):
+            target.copy_(torch.from_numpy(np.ascontiguousarray(array.T)))
+    return rnn
+
+
+def from_torch(rnn: torch.nn.RNN) -> tuple[RNNCell, Parameters]:
+    """The cell and a copy of the parameters of a one-layer, one-direction `torch.nn.RNN`.
+
+    A module without bias gets zeros. Raises TypeError for another module, ValueError for more layers or
+    directions.
+    """
+    if not isinstance(rnn, torch.nn.RNN):
+        raise TypeError(f"expected a torch.nn.RNN, got {type(rnn).__name__}")
+    if rnn.num_layers != 1 or rnn.bidirectional:
+        raise ValueError(
+            f"expected one layer and one direction, got num_layers={rnn.num_layers}, bidirectional={rnn.bidirectional}"
+        )
+    U, W, *biases = (p.detach().numpy().T.copy() for p in rnn.parameters())
+    b_x, b_h = biases or (np.zeros(rnn.hidden_size, U.dtype), np.zeros(rnn.hidden_size, U.dtype))
+    return RNNCell(rnn.nonlinearity), Parameters(U, W, b_x, b_h)
+
+
+def to_keras(parameters: Parameters) -> KerasWeights:
+    """Copies in Keras's layout. Exact for the plain cell, where only the sum of the biases counts."""
+    return KerasWeights(parameters.U.copy(), parameters.W.copy(), parameters.b_x + parameters.b_h)
+
+
+def from_keras(weights: KerasWeights) -> Parameters:
+    """Copies in the course's layout; b_h is zero."""
+    kernel, recurrent_kernel, bias = weights
+    return Parameters(kernel.copy(), recurrent_kernel.copy(), bias.copy(), np.zeros_like(bias))

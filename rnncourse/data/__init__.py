@@ -1,0 +1,1 @@
+"""Real data that comes inside the pinned packages: one file a data set, nothing is downloaded."""

@@ -1,0 +1,53 @@
+"""Checks at the edge of the package: an array that does not fit is refused by name, before any arithmetic."""
+
+import numpy as np
+
+
+def check_array(name: str, array: np.ndarray, axes: tuple[str, ...], sizes: dict[str, int]) -> dict[str, int]:
+    """Return `sizes` with the axes of `array` added, e.g. ``check_array("U", U, ("D", "H"), {"D": 3})``.
+
+    Raises TypeError if `array` is no NumPy array of a real or complex floating type, ValueError if its rank is
+    not ``len(axes)`` or an axis contradicts a size that is known already. The message names the argument,
+    the expected and the actual shape.
+    """
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name} must be a NumPy array of shape {_shape(axes, sizes)}, got {type(array).__name__}")
+    if not np.issubdtype(array.dtype, np.inexact):
+        raise TypeError(f"{name} must be of a floating type such as float32 or float64, got {array.dtype}")
+    expected = tuple(sizes.get(axis, size) for axis, size in zip(axes, array.shape, strict=False))
+    if array.ndim != len(axes) or array.shape != expected:
+        hint = ""
+        if array.ndim == 2 and array.shape[::-1] == tuple(sizes.get(axis) for axis in axes):
+            hint = "; is it transposed?"
+        raise ValueError(f"{name} must have shape {_shape(axes, sizes)}, got {array.shape}{hint}")
+    return sizes | dict(zip(axes, array.shape, strict=True))
+
+
+def check_finite(name: str, array: np.ndarray) -> None:
+    """Raise ValueError, with the first bad index, if `array` holds NaN or an infinity."""
+    finite = np.isfinite(array)
+    if not finite.all():
+        index = tuple(map(int, np.argwhere(~finite)[0]))
+        raise ValueError(f"{name} must be finite, but {name}[{', '.join(map(str, index))}] is {array[index]}")
+
+
+def check_mask(mask: np.ndarray, batch: int, steps: int) -> None:
+    """Raise unless `mask` is a Boolean array (B, T): TypeError for another type, ValueError for another shape."""
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+        got = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise TypeError(f"mask must be a Boolean NumPy array, True at real steps, got {got}")
+    if mask.shape != (batch, steps):
+        raise ValueError(f"mask must have shape (B, T) = ({batch}, {steps}), got {mask.shape}")
+
+
+def _shape(axes: tuple[str, ...], sizes: dict[str, int]) -> str:
+    """``(B, T, D)``, followed by the numbers where they are known: ``(D, H) = (3, ?)``."""
+    names = _tuple(axes)
+    if not any(axis in sizes for axis in axes):
+        return names
+    return f"{names} = {_tuple(str(sizes.get(axis, '?')) for axis in axes)}"
+
+
+def _tuple(words) -> str:
+    words = tuple(words)
+    return f"({words[0]},)" if len(words) == 1 else f"({', '.join(words)})"

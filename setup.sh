@@ -1,0 +1,37 @@
+#!/bin/sh
+# Everything the course needs, once: a virtual environment, the pinned packages, a browser for the tests.
+# Called by make. Does nothing while requirements.txt, pyproject.toml and this file are unchanged.
+set -eu
+cd "$(dirname "$0")"
+say() { printf '%s\n' "$*" >&2; }
+
+python=${PYTHON:-python3}
+stamp=.venv/.set-up
+wanted=$(cat requirements.txt pyproject.toml setup.sh | cksum)
+[ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && exit 0
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
+    say "rnncourse needs Python 3.11 or newer as '$python'; set PYTHON=/path/to/python3.11 to choose one."
+    exit 1
+}
+"$python" -c 'import venv, ensurepip' 2>/dev/null || {
+    say "This Python cannot make virtual environments. On Debian or Ubuntu: apt-get install python3-venv"
+    exit 1
+}
+say "Setting up .venv (once, a few minutes) ..."
+rm -f "$stamp"
+[ -x .venv/bin/python ] || "$python" -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+
+# The tests and the screenshots drive a real Chromium; reading and solving the course do without.
+find_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
+find_browser >/dev/null || {
+    say "Installing Chromium for the browser tests ..."
+    if [ "$(id -u)" = 0 ]; then root=""; else root="sudo -n"; fi
+    { $root apt-get update && $root apt-get install --yes --no-install-recommends chromium fonts-noto-cjk; } \
+        >.venv/chromium.log 2>&1 || true
+    find_browser >/dev/null ||
+        say "No Chromium: 'make course' works without, 'make test' needs it. On Debian: apt-get install chromium"
+}
+printf '%s' "$wanted" >"$stamp"

@@ -1,0 +1,159 @@
+"""What every page of the built site owes its readers, seen in a real browser."""
+
+import re
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+
+BUDGET = {True: 700, False: 350}  # kilobytes of a page with and without formulas, compressed
+
+
+# ---------------------------------------------------------------- network
+
+
+def test_page_asks_no_other_host_for_anything(opened, address):
+    assert [url for url in opened.requests if not url.startswith((address, "data:", "blob:"))] == []
+
+
+def test_page_names_no_other_host_in_what_it_loads(opened, address):
+    urls = opened.page.eval_on_selector_all("[src], link[href]", "all => all.map(e => e.src || e.href)")
+    scripts = opened.page.eval_on_selector_all("script:not([src])", "all => all.map(e => e.text)")
+    assert [url for url in urls if not url.startswith((address, "data:"))] == []
+    assert [script for script in scripts if "://" in script] == []
+
+
+def test_page_loads_without_trouble(opened):
+    assert [f"{response.status} {response.url}" for response in opened.responses if not response.ok] == []
+    assert opened.trouble == []
+
+
+def test_page_is_light_enough(opened):
+    formulas = opened.page.locator("article .math").count() > 0
+    weights = opened.weights()
+    assert sum(weights.values()) <= 1000 * BUDGET[formulas], weights
+
+
+# ---------------------------------------------------------------- content
+
+
+def test_every_formula_is_typeset(opened):
+    page = opened.page
+    bare = page.eval_on_selector_all(
+        ".math", "all => all.filter(e => !e.querySelector('mjx-container')).map(e => e.textContent)"
+    )
+    assert bare == []
+    assert page.locator("mjx-merror").all_text_contents() == []
+
+
+def test_no_formula_is_left_as_source(site, name):
+    soup = BeautifulSoup((site / name).read_text(), "html.parser")
+    for tag in soup.select("pre, code, script, .math"):
+        tag.decompose()
+    words = " ".join(article.get_text(" ") for article in soup.select("article"))
+    assert re.findall(r".{0,30}(?:\$|\\[(\[a-z]).{0,30}", words) == []
+
+
+def test_only_a_page_with_formulas_loads_mathjax(opened):
+    loads = any("mathjax" in url for url in opened.requests)
+    assert loads == (opened.page.locator(".math").count() > 0)
+
+
+def test_every_image_is_loaded(opened):
+    broken = "all => all.filter(e => !(e.complete && e.naturalWidth)).map(e => e.src)"
+    assert opened.page.eval_on_selector_all("img", broken) == []
+
+
+def test_every_picture_says_what_it_shows(opened):
+    says = "all => all.map(e => e.getAttribute('aria-label') ?? e.getAttribute('alt') ?? '')"
+    texts = opened.page.eval_on_selector_all("article :is(img, figure svg, [role=img])", says)
+    assert [text for text in texts if not text.strip()] == []
+    assert [text for text in texts if re.search(r"\.(svg|png|jpe?g|gif|webp)$", text)] == []
+    assert sorted(texts) == sorted(set(texts))
+
+
+def test_icons_come_from_the_web_font(opened):
+    icons = opened.page.locator("i.fa-solid, span.fa-solid")
+    if icons.count():
+        assert "Font Awesome" in icons.first.evaluate("e => getComputedStyle(e).fontFamily")
+        loaded = "() => [...document.fonts].some(f => f.family.includes('Awesome') && f.status == 'loaded')"
+        assert opened.page.evaluate(loaded)
+
+
+def test_page_has_one_viewport_tag_and_one_description(opened):
+    assert opened.page.locator("meta[name=viewport]").count() == 1
+    descriptions = opened.page.locator("meta[name=description]")
+    assert descriptions.count() == 1
+    assert 20 <= len(descriptions.get_attribute("content")) <= 165
+
+
+def test_ids_are_unique(opened):
+    ids = opened.page.eval_on_selector_all("[id]", "all => all.map(e => e.id)")
+    assert sorted(ids) == sorted(set(ids))
+
+
+# ---------------------------------------------------------------- reading
+
+
+def test_page_does_not_scroll_sideways_on_a_phone(name, visit):
+    page = visit(name, width=360).page
+    wide = """() => ['html', 'body', 'main', '.bd-article-container', 'article'].filter(
+        s => [...document.querySelectorAll(s)].some(e => e.scrollWidth > e.clientWidth))"""
+    assert page.evaluate(wide) == []
+    page.close()
+
+
+def test_axe_finds_nothing(look):
+    found = Axe().run(look).response["violations"]
+    assert [(rule["id"], *(node["target"] for node in rule["nodes"])) for rule in found] == []
+
+
+def test_page_follows_the_scheme_and_so_do_its_figures(look, scheme):
+    assert look.evaluate("document.documentElement.dataset.theme") == scheme
+    carded = """all => all.filter(figure => {
+        for (let e = figure; e.tagName != 'ARTICLE'; e = e.parentElement)
+            if (getComputedStyle(e).backgroundColor != 'rgba(0, 0, 0, 0)') return true;
+        return getComputedStyle(figure.querySelector('svg')).color != getComputedStyle(document.body).color;
+    }).length"""
+    assert look.eval_on_selector_all("article figure.plot", carded) == 0
+
+
+def test_search_finds_the_front_page(visit):
+    page = visit("index.html").page
+    page.keyboard.press("Control+k")
+    page.keyboard.type("recurrent")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#search-results li a")
+    results = page.eval_on_selector_all("#search-results li a", "all => all.map(e => e.getAttribute('href'))")
+    assert any(url.startswith("index.html") for url in results)
+    page.close()
+
+
+# ---------------------------------------------------------------- links
+
+
+@pytest.fixture(scope="session")
+def anchors(site, names):
+    """Of every page, the fragments that a link may point to."""
+    soups = {name: BeautifulSoup((site / name).read_text(), "html.parser") for name in names}
+    return {name: {tag["id"] for tag in soup.select("[id]")} for name, soup in soups.items()}
+
+
+def test_internal_links_lead_somewhere(name, site, anchors):
+    soup = BeautifulSoup((site / name).read_text(), "html.parser")
+    dead = []
+    for tag in soup.select("a[href], link[href]"):
+        link = urlsplit(urljoin(name, tag["href"]))
+        if link.scheme or link.netloc:
+            continue
+        target, fragment = unquote(link.path) or name, unquote(link.fragment)
+        if not (site / target).is_file() or (fragment and fragment not in anchors.get(target, {fragment})):
+            dead.append(tag["href"])
+    assert dead == []
+
+
+def test_site_has_a_page_for_every_source(site, names):
+    book = site.parents[1] / "book"
+    sources = (path.relative_to(book) for path in book.rglob("*.md"))
+    assert {path.with_suffix(".html").as_posix() for path in sources} <= set(names)
