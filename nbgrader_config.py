@@ -16,6 +16,22 @@ c.CourseDirectory.release_directory = "exercises"
 if os.name != "nt":
     c.KernelManager.transport = "ipc"
 
+c.GenerateAssignment.preprocessors = [
+    "rnncourse.grading.release.RefuseSiblings",
+    "rnncourse.grading.release.DeriveCellIds",
+    "nbgrader.preprocessors.IncludeHeaderFooter",
+    "nbgrader.preprocessors.LockCells",
+    "nbgrader.preprocessors.ClearSolutions",
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.CheckCellMetadata",
+    "nbgrader.preprocessors.ComputeChecksums",
+    "nbgrader.preprocessors.SaveCells",
+    "nbgrader.preprocessors.ClearHiddenTests",
+    "nbgrader.preprocessors.ClearMarkScheme",
+    "nbgrader.preprocessors.ComputeChecksums",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+
 # One broken submission costs neither a classmate's grade nor its own record.
 c.Autograde.exporter_class = "rnncourse.grading.repair.SubmissionExporter"
 c.Autograde.sanitize_preprocessors = [
