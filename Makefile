@@ -32,7 +32,7 @@ test: .venv/.set-up book  ## everything that CI runs
 	@pytest -n 2 --dist loadgroup
 
 lab: .venv/.set-up  ## JupyterLab on the exercises
-	@jupyter lab --config=lab_config.py exercises
+	@jupyter lab --config=lab_config.py
 
 release: .venv/.set-up  ## solutions/ -> exercises/, recorded in this course's own gradebook
 	@for e in $(EXERCISES); do nbgrader generate_assignment $$e --force; done

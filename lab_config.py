@@ -8,10 +8,16 @@ import os
 c = get_config()  # noqa: F821 - given by traitlets
 
 c.LabApp.default_url = "/lab/tree/exercises"
-c.LabApp.extension_manager = "readonly"  # the other one lists extensions from pypi.org
+c.LabApp.extension_manager = "readonly"  # the other one asks a package registry for extensions
 
-# This plugin asks whether to fetch news, fetches them and looks for a newer JupyterLab.
-c.ServerApp.tornado_settings = {"page_config_data": {"ignorePlugins": ["@jupyterlab/apputils-extension:announcements"]}}
+
+def without_announcements(handler, page_config):
+    """Leave out the plugin that asks whether to fetch news, fetches them and looks for a newer JupyterLab."""
+    disabled = [*page_config["disabledExtensions"], "@jupyterlab/apputils-extension:announcements"]
+    return page_config | {"disabledExtensions": disabled}
+
+
+c.ServerApp.tornado_settings = {"page_config_hook": without_announcements}
 
 # As in nbgrader_config.py: kernels are spoken to over files of this user, not over open TCP ports.
 if os.name != "nt":
