@@ -4,6 +4,8 @@ Start it at the root of the course, where nbgrader_config.py is; without make: `
 """
 
 import os
+from importlib.util import find_spec
+from pathlib import Path
 
 c = get_config()  # noqa: F821 - given by traitlets
 
@@ -19,6 +21,10 @@ def without_announcements(handler, page_config):
 
 c.ServerApp.tornado_settings = {"page_config_hook": without_announcements}
 
-# As in nbgrader_config.py: kernels are spoken to over files of this user, not over open TCP ports.
-if os.name != "nt":
-    c.KernelManager.transport = "ipc"
+# The formgrader's page for grading by hand: MathJax from here, and a template that asks for it here.
+c.ServerApp.extra_static_paths = [str(Path(find_spec("sphinx-mathjax-offline").origin).with_name("static"))]
+templates = str(Path(find_spec("rnncourse.grading").origin).with_name("jupyter"))
+os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [templates, os.environ.get("JUPYTER_PATH")]))
+
+# Other users of this machine can reach the ports that kernels listen on: let them read nothing there.
+c.KernelManager.transport_encryption = "auto"

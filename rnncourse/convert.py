@@ -1,7 +1,7 @@
-"""The same weights in the layouts of other libraries.
+"""The same weights in the layouts of other libraries and of papers.
 
 The course writes vectors as rows: ``x U + h W + b``. PyTorch stores the transposed matrices; Keras stores rows
-like the course, but only one bias.
+like the course, but only one bias; most papers write columns, ``U x + W h + b``.
 """
 
 from typing import NamedTuple
@@ -19,6 +19,14 @@ class KerasWeights(NamedTuple):
     kernel: np.ndarray  # (D, H) = U
     recurrent_kernel: np.ndarray  # (H, H) = W
     bias: np.ndarray  # (H,) = b_x + b_h
+
+
+class PaperWeights(NamedTuple):
+    """``s_t = f(U x_t + W s_{t-1} + b)`` with column vectors."""
+
+    U: np.ndarray  # (H, D)
+    W: np.ndarray  # (H, H)
+    b: np.ndarray  # (H,)
 
 
 def to_torch(cell: RNNCell, parameters: Parameters) -> torch.nn.RNN:
@@ -63,3 +71,14 @@ def from_keras(weights: KerasWeights) -> Parameters:
     """Copies in the course's layout; b_h is zero."""
     kernel, recurrent_kernel, bias = weights
     return Parameters(kernel.copy(), recurrent_kernel.copy(), bias.copy(), np.zeros_like(bias))
+
+
+def to_papers(parameters: Parameters) -> PaperWeights:
+    """Copies for column vectors. Exact for the plain cell, where only the sum of the biases counts."""
+    return PaperWeights(parameters.U.T.copy(), parameters.W.T.copy(), parameters.b_x + parameters.b_h)
+
+
+def from_papers(weights: PaperWeights) -> Parameters:
+    """Copies in the course's layout; b_h is zero."""
+    U, W, b = weights
+    return Parameters(U.T.copy(), W.T.copy(), b.copy(), np.zeros_like(b))

@@ -24,7 +24,16 @@ def copy_mathjax(app):
             copy(source / part, target / part)
 
 
+def only_where_formulas_are(app, pagename, templatename, context, doctree):
+    """Sphinx also gives MathJax to a page whose table of contents leads to one with formulas: the front page."""
+    if not app.env.get_domain("math").data["has_equations"].get(pagename):
+        context["script_files"][:] = [
+            s for s in context["script_files"] if app.config.mathjax_path not in str(s.filename)
+        ]
+
+
 def setup(app):
     app.config.mathjax_path = "mathjax/tex-chtml.js"
     app.connect("builder-inited", copy_mathjax)
+    app.connect("html-page-context", only_where_formulas_are, priority=900)  # after Sphinx has added the script
     return {"parallel_read_safe": True, "parallel_write_safe": True}
