@@ -107,7 +107,7 @@ def _check(cell, parameters, x, state, mask) -> tuple[np.ndarray, ...]:
 
 def _check_state(cell, state, sizes, dtype) -> tuple[np.ndarray, ...]:
     if state is None:
-        return (np.zeros((sizes["B"], sizes["H"]), dtype),) * cell.state_parts
+        return tuple(np.zeros((sizes["B"], sizes["H"]), dtype) for _ in range(cell.state_parts))
     if not isinstance(state, tuple) or len(state) != cell.state_parts:
         got = f"a tuple of {len(state)}" if isinstance(state, tuple) else type(state).__name__
         raise TypeError(f"state must be a tuple of {cell.state_parts} array(s) (B, H), got {got}")
@@ -115,7 +115,7 @@ def _check_state(cell, state, sizes, dtype) -> tuple[np.ndarray, ...]:
         check_array(f"state[{i}]", part, ("B", "H"), sizes)
         _check_dtype(f"state[{i}]", part, dtype)
         check_finite(f"state[{i}]", part)
-    return state
+    return tuple(part.copy() for part in state)  # with T = 0 it is also the result
 
 
 def _check_dtype(name, array, dtype) -> None:

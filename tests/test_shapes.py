@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from rnncourse.shapes import check_array, check_finite, check_mask
+
+
+def test_sizes_are_collected_and_the_argument_is_left_alone():
+    known = {"D": 3}
+    assert check_array("U", np.zeros((3, 5)), ("D", "H"), known) == {"D": 3, "H": 5}
+    assert known == {"D": 3}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+def test_real_and_complex_floats_are_accepted(dtype):
+    assert check_array("x", np.zeros((2, 3), dtype), ("B", "D"), {}) == {"B": 2, "D": 3}
+
+
+@pytest.mark.parametrize(
+    ("array", "error", "words"),
+    [
+        ([[1.0, 2.0]], TypeError, "U must be a NumPy array of shape (D, H) = (3, ?), got list"),
+        (np.zeros((3, 5), int), TypeError, "U must be of a floating type such as float32 or float64, got int64"),
+        (np.zeros((3, 5), bool), TypeError, "got bool"),
+        (np.zeros((3, 5), object), TypeError, "got object"),
+        (np.zeros(3), ValueError, "U must have shape (D, H) = (3, ?), got (3,)"),
+        (np.zeros((3, 5, 1)), ValueError, "U must have shape (D, H) = (3, ?), got (3, 5, 1)"),
+        (np.zeros((4, 5)), ValueError, "U must have shape (D, H) = (3, ?), got (4, 5)"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(array, error, words):
+    with pytest.raises(error) as caught:
+        check_array("U", array, ("D", "H"), {"D": 3})
+    assert str(caught.value) == words or (words.startswith("got") and words in str(caught.value))
+
+
+def test_a_transposed_matrix_is_suspected():
+    with pytest.raises(ValueError, match=r"got \(5, 3\); is it transposed\?"):
+        check_array("U", np.zeros((5, 3)), ("D", "H"), {"D": 3, "H": 5})
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_the_first_number_that_is_not_finite_is_shown_with_its_index(bad):
+    array = np.zeros((2, 3))
+    array[1, 2] = bad
+    with pytest.raises(ValueError, match=rf"x must be finite, but x\[1, 2\] is {bad}"):
+        check_finite("x", array)
+
+
+def test_empty_and_finite_arrays_pass():
+    check_finite("x", np.zeros((0, 3)))
+    check_finite("x", np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("mask", "error", "words"),
+    [
+        (np.ones((2, 3), int), TypeError, "mask must be a Boolean NumPy array, True at real steps, got int64"),
+        ([[True] * 3] * 2, TypeError, "got list"),
+        (np.ones((3, 2), bool), ValueError, r"mask must have shape \(B, T\) = \(2, 3\), got \(3, 2\)"),
+        (np.ones(3, bool), ValueError, r"got \(3,\)"),
+    ],
+)
+def test_a_mask_of_another_type_or_shape_is_refused(mask, error, words):
+    with pytest.raises(error, match=words):
+        check_mask(mask, 2, 3)
