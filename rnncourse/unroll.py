@@ -81,8 +81,9 @@ def unroll(
 
 
 def _hold(real: np.ndarray, new: tuple, old: tuple) -> tuple:
-    """The new state where the step is real (B,), the old one at padding: (masked-state)."""
-    return tuple(np.where(real[:, None], n, o) for n, o in zip(new, old, strict=True))
+    """The new state where a step is real (B,), else the old: (masked-state)."""
+    pairs = zip(new, old, strict=True)
+    return tuple(np.where(real[:, None], n, o) for n, o in pairs)  # (B, H)
 
 
 def _check(cell, parameters, x, state, mask) -> tuple[np.ndarray, ...]:

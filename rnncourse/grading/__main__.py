@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
+from filelock import FileLock, Timeout
 from nbgrader.api import MissingEntry
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
@@ -43,18 +44,21 @@ def main() -> int:
     except (FileNotFoundError, MissingEntry, ValueError) as error:
         console.print(f"rnncourse.grading: {error}", style="red")
         return 2
-    rows = []
-    columns = (
-        SpinnerColumn(),
-        *Progress.get_default_columns()[:2],
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        for student in progress.track(students, description="Grading"):
-            rows.append(grade(api, options.assignment, student, options.force))
+    try:
+        with FileLock(Path.cwd() / ".grading.lock", blocking=False):  # let go even if this process is killed
+            rows = grade_all(api, options.assignment, students, options.force, console)
+    except Timeout:
+        console.print("rnncourse.grading: another run is grading this course; wait until it ends", style="red")
+        return 2
     console.print(table(options.assignment, rows, maximum))
     return 0 if all(row.score is not None for row in rows) else 1
+
+
+def grade_all(api: NbGraderAPI, assignment: str, students: list[str], force: bool, console: Console) -> list[Graded]:
+    """Grade one student after the other, with progress."""
+    columns = (SpinnerColumn(), *Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        return [grade(api, assignment, s, force) for s in progress.track(students, description="Grading")]
 
 
 def open_course(root: Path) -> NbGraderAPI:
@@ -82,7 +86,8 @@ def grade(api: NbGraderAPI, assignment: str, student: str, force: bool) -> Grade
         return Graded(student, None, False, problem)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own queries; nothing a teacher can act on
-        result = api.autograde(assignment, student, force=force, create=True)
+        again = force or _interrupted(api, assignment, student)
+        result = api.autograde(assignment, student, force=again, create=True)
         if not result["success"]:
             return Graded(student, None, False, _reasons(result["log"]) or result["error"].strip().splitlines()[-1])
         feedback = api.generate_feedback(assignment, student, force=True)
@@ -112,6 +117,20 @@ def _maximum(api: NbGraderAPI, assignment: str) -> float:
                 f"the gradebook does not know {assignment!r}: release it first, with "
                 f"`nbgrader generate_assignment {assignment}`"
             ) from None
+
+
+def _interrupted(api: NbGraderAPI, assignment: str, student: str) -> bool:
+    """Whether an earlier run was killed over this submission: nbgrader would take what it left for finished."""
+    with api.gradebook as gradebook:
+        try:
+            notebooks = gradebook.find_submission(assignment, student).notebooks
+        except MissingEntry:
+            return False
+        for notebook in notebooks:
+            by_hand = {cell.name for cell in notebook.notebook.solution_cells}
+            if any(grade.auto_score is None and grade.name not in by_hand for grade in notebook.grades):
+                return True
+    return False
 
 
 def _wrong_names(api: NbGraderAPI, assignment: str, student: str) -> str | None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import FrameLocator, Locator, Page, expect, sync_playwright
 
 from rnncourse.check.notebooks import answered
 
@@ -100,6 +100,11 @@ class Desk:
         output = cell.locator(".jp-OutputArea-output")
         expect(output).to_contain_text(shows, timeout=1000 * PATIENCE / 4)
         return output.inner_text()
+
+    def open_formgrader(self) -> FrameLocator:
+        self.page.get_by_role("menuitem", name="Nbgrader").click()
+        self.page.get_by_role("menuitem", name="Formgrader", exact=True).click()
+        return self.page.frame_locator("iframe")
 
     def validate(self) -> str:
         """Press the button Validate and read the dialog that answers."""

@@ -79,9 +79,7 @@ def test_formgrader_releases_grades_and_lets_a_person_grade(desk):
     desk.lab.write("submitted/ada/recurrence/recurrence.ipynb", SOLVED)
 
     desk.open()
-    page.get_by_role("menuitem", name="Nbgrader").click()
-    page.get_by_role("menuitem", name="Formgrader", exact=True).click()
-    form = page.frame_locator("iframe")
+    form = desk.open_formgrader()
     row = form.locator("#main-table tr", has=form.get_by_role("link", name="recurrence", exact=True))
     assert row.locator(".status").inner_text() == "draft"
 

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -287,6 +288,25 @@ def test_the_command_grades_prints_and_leaves_alone_what_it_cannot_grade(release
         assert [student.id for student in gradebook.students] == ["ada"]
     again = run(course, "rnncourse.grading", "recurrence")
     assert "ada" in again.stdout
+
+
+def test_a_killed_run_is_finished_by_the_next_and_two_runs_do_not_mix(released_again):
+    course = released_again
+    for student in ("ada", "bob"):
+        submit(course, student, solved())
+    program = [sys.executable, "-m", "rnncourse.grading", "recurrence"]
+    with subprocess.Popen(program, cwd=course, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as first:
+        autograded = course / "autograded/ada/recurrence/recurrence.ipynb"
+        while not autograded.exists():  # sanitized, not yet executed: the moment that nbgrader takes for the end
+            assert first.poll() is None
+            time.sleep(0.05)
+        second = run(course, "rnncourse.grading", "recurrence")
+        assert "another run is grading this course" in " ".join(second.stdout.split())
+        first.kill()
+    result = run(course, "rnncourse.grading", "recurrence")
+    assert result.returncode == 0, result.stdout
+    for student in ("ada", "bob"):
+        assert sum(score or 0 for score in submission(course, student)[0].values()) == 21
 
 
 @pytest.fixture
