@@ -23,8 +23,8 @@ class: .venv/.set-up  ## the simulated class alone: release, hand in, grade, fee
 	@rm -rf $(CLASS) && mkdir -p $(CLASS)
 	@cp -R solutions nbgrader_config.py $(CLASS)
 	@cd $(CLASS) && for e in $(EXERCISES); do echo "Releasing $$e"; nbgrader generate_assignment $$e --log-level=ERROR; done
-	@cp -R $(CLASS)/exercises .
-	@python -m rnncourse.check.simulated exercises $(CLASS)/submitted
+	@diff -rq $(CLASS)/exercises exercises || echo "exercises/ is not what solutions/ make: your own answers, or time for 'make release'"
+	@python -m rnncourse.check.simulated $(CLASS)/exercises $(CLASS)/submitted
 	@cd $(CLASS) && python -m rnncourse.grading recurrence
 
 test: .venv/.set-up book  ## everything that CI runs
@@ -34,8 +34,8 @@ test: .venv/.set-up book  ## everything that CI runs
 lab: .venv/.set-up  ## JupyterLab on the exercises
 	@jupyter lab --config=lab_config.py
 
-release: .venv/.set-up  ## solutions/ -> exercises/, recorded in this course's own gradebook
-	@for e in $(EXERCISES); do nbgrader generate_assignment $$e --force; done
+release: .venv/.set-up  ## solutions/ -> exercises/ (replaced), recorded in the course's own gradebook
+	@for e in $(EXERCISES); do nbgrader generate_assignment $$e; done
 
 grade: .venv/.set-up  ## grade submitted/ (make grade ASSIGNMENT=recurrence)
 	@python -m rnncourse.grading $(or $(ASSIGNMENT),recurrence)

@@ -12,10 +12,10 @@ c.CourseDirectory.course_id = "rnncourse"
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "exercises"
 
-# Kernels are spoken to over files of this user, not over open TCP ports (Windows has no such files)
-if os.name != "nt":
-    c.KernelManager.transport = "ipc"
+# Other users of this machine can reach the ports that kernels listen on: let them read nothing there.
+c.KernelManager.transport_encryption = "auto"
 
+c.GenerateAssignment.force = True  # exercises/ comes with the course; without this a release would be skipped
 c.GenerateAssignment.preprocessors = [
     "rnncourse.grading.release.RefuseSiblings",
     "rnncourse.grading.release.DeriveCellIds",

@@ -20,10 +20,11 @@ from rnncourse.check.task import edited
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 journeys = SimpleNamespace(**runpy.run_path(str(ROOT / "tests/journeys/conftest.py")))
+started_browser = runpy.run_path(str(ROOT / "tests/conftest.py"))["started_browser"]
 
 
 def main() -> None:
-    with journeys.started_browser() as browser:
+    with started_browser() as browser:
         with journeys.new_course() as course, journeys.started_lab(course) as lab:
             diagnosis(browser, lab)
             formgrader(browser, lab)

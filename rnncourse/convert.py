@@ -32,16 +32,16 @@ class PaperWeights(NamedTuple):
 def to_torch(cell: RNNCell, parameters: Parameters) -> torch.nn.RNN:
     """A one-layer, batch-first `torch.nn.RNN` of the same dtype with copies of the same numbers.
 
-    Raises ValueError for a linear cell, which `torch.nn.RNN` does not know.
+    PyTorch's random state stays as it was. Raises ValueError for a linear cell, which `torch.nn.RNN` does not know, and
+    PyTorch's RuntimeError, with the shapes, for arrays that do not fit together.
     """
     if cell.activation == "linear":
         raise ValueError("torch.nn.RNN knows the activations 'tanh' and 'relu', got 'linear'")
     D, H = parameters.U.shape
-    dtype = torch.from_numpy(parameters.U[:0]).dtype
-    rnn = torch.nn.RNN(D, H, nonlinearity=cell.activation, batch_first=True, dtype=dtype)
-    with torch.no_grad():
-        for target, array in zip(rnn.parameters(), parameters, strict=True):
-            target.copy_(torch.from_numpy(np.ascontiguousarray(array.T)))
+    weights = [torch.tensor(np.ascontiguousarray(array.T)) for array in parameters]
+    with torch.random.fork_rng(devices=[]):  # what the module draws is overwritten
+        rnn = torch.nn.RNN(D, H, nonlinearity=cell.activation, batch_first=True, dtype=weights[0].dtype)
+    rnn.load_state_dict(dict(zip(rnn.state_dict(), weights, strict=True)))
     return rnn
 
 

@@ -41,8 +41,11 @@ def init_parameters(
 ) -> Parameters:
     """Draw every entry from U(-1/√H, 1/√H), as `torch.nn.RNN` does.
 
-    Returns `Parameters` of the given dtype. Raises ValueError unless both sizes are positive.
+    Returns `Parameters` of the given dtype. Raises ValueError unless both sizes are positive, TypeError for a
+    dtype that is not floating.
     """
+    if not np.issubdtype(dtype, np.inexact):  # integers would all be 0
+        raise TypeError(f"dtype must be a floating type such as float32 or float64, got {np.dtype(dtype)}")
     if input_size < 1 or hidden_size < 1:
         raise ValueError(f"input_size and hidden_size must be positive, got {input_size} and {hidden_size}")
     bound, wide = hidden_size**-0.5, cell.gates * hidden_size
@@ -68,7 +71,7 @@ def unroll(
     or infinity; the message names the argument. Equations (elman-state) and
     (masked-state) of the chapter `recurrence`.
     """
-    state = _check(cell, parameters, x, state, mask)
+    x, state = _check(cell, parameters, x, state, mask)
     U, W, b_x, b_h = parameters
     (B, T, _), H = x.shape, W.shape[0]
     z_x = x @ U + b_x  # (B, T, G·H): all steps in one product
@@ -86,24 +89,25 @@ def _hold(real: np.ndarray, new: tuple, old: tuple) -> tuple:
     return tuple(np.where(real[:, None], n, o) for n, o in pairs)  # (B, H)
 
 
-def _check(cell, parameters, x, state, mask) -> tuple[np.ndarray, ...]:
-    """Refuse what does not fit; return the initial state."""
+def _check(cell, parameters, x, state, mask) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """Refuse what does not fit; return x with zeros at padding, and the initial state."""
     sizes = check_array("x", x, ("B", "T", "D"), {})
     if not isinstance(parameters, Parameters):
         raise TypeError(f"parameters must be rnncourse.unroll.Parameters, got {type(parameters).__name__}")
     W = parameters.W
     if isinstance(W, np.ndarray) and W.ndim == 2:  # H is what W says; every other array must agree
         sizes |= {"H": W.shape[0], "G·H": cell.gates * W.shape[0]}
-    for (name, array), axes in zip(
-        parameters._asdict().items(), (("D", "G·H"), ("H", "G·H"), ("G·H",), ("G·H",)), strict=True
-    ):
-        check_array(name, array, axes, sizes)
+    axes = {"W": ("H", "G·H"), "U": ("D", "G·H"), "b_x": ("G·H",), "b_h": ("G·H",)}  # W first: so it is named if wrong
+    for name in axes:
+        array = getattr(parameters, name)
+        check_array(name, array, axes[name], sizes)
         _check_dtype(name, array, x.dtype)
         check_finite(name, array)
     if mask is not None:
         check_mask(mask, sizes["B"], sizes["T"])
-    check_finite("x", x if mask is None else np.where(mask[:, :, None], x, 0))
-    return _check_state(cell, state, sizes, x.dtype)
+        x = np.where(mask[:, :, None], x, 0)  # what stands at padding could overflow, and warn
+    check_finite("x", x)
+    return x, _check_state(cell, state, sizes, x.dtype)
 
 
 def _check_state(cell, state, sizes, dtype) -> tuple[np.ndarray, ...]:

@@ -1,6 +1,7 @@
 """From a wrong answer to a sentence that helps: what differs, at which step first, and why, if a known mistake
 explains it exactly."""
 
+import re
 import textwrap
 import traceback
 
@@ -16,7 +17,8 @@ def check(task: Task, answer) -> None:
     for number, (outcome, right) in enumerate(zip(got, want, strict=False), start=1):
         problem = describe(task, outcome, right)
         if problem:
-            case = f" (case {number} of {len(want)}: {_sizes(task, number)})" if len(want) > 1 else ""
+            written = not isinstance(outcome.error, NotImplementedError) and len(want) > 1
+            case = f" (case {number} of {len(want)}: {_sizes(task, number)})" if written else ""
             raise CheckFailed(_message(task, case, problem, recognise(task, got)))
     cases = f" on {len(want)} cases" if len(want) > 1 else ""
     print(f"✓ {task.name} is right{cases}. The graded tests try more.")
@@ -87,7 +89,8 @@ def _message(task: Task, case: str, problem: str, mistake: Mistake | None) -> st
     lines = [f"{task.name} is not right yet{case}.", f"What is wrong: {problem}"]
     if mistake:
         lines.append(f"Likely cause: exactly this comes out when {mistake.sentence}")
-    return "\n".join(textwrap.fill(line, 100, subsequent_indent="    ") for line in lines)
+    sentences = [sentence for line in lines for sentence in re.split(r"(?<=\.) (?=[A-Z])", line)]
+    return "\n".join(textwrap.fill(sentence, 100, subsequent_indent="    ") for sentence in sentences)
 
 
 def _sizes(task: Task, number: int) -> str:

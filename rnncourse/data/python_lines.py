@@ -54,7 +54,7 @@ def split() -> Split:
 def labelled(path: Path) -> dict[str, np.ndarray]:
     """The usable lines of one module, without indentation, and the label of each of their characters."""
     with tokenize.open(path) as file:
-        text = file.read().splitlines()
+        text = [line.rstrip("\n") for line in file]  # str.splitlines would also split at form feeds
     labels = [np.zeros(len(line), dtype=int) for line in text]
     whole = [True] * len(text)
     with path.open("rb") as file:

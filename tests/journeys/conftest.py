@@ -15,18 +15,11 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from playwright.sync_api import FrameLocator, Locator, Page, expect, sync_playwright
+from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from rnncourse.check.notebooks import answered
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-]
 PATIENCE = 120  # seconds; a busy machine is no failure
 
 
@@ -153,32 +146,15 @@ def _address(server: subprocess.Popen, home: Path) -> tuple[str, str]:
     raise AssertionError(f"JupyterLab did not start:\n{(home / 'log').read_text()}")
 
 
-@contextmanager
-def started_browser():
-    names = ["chromium", "chromium-browser", "google-chrome"]
-    program = next(filter(None, map(shutil.which, names)), None)
-    assert program, f"none of {', '.join(names)} is installed"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=CHROMIUM)
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture(scope="session")
 def lab():
     with new_course() as course, started_lab(course) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
-def chromium():
-    with started_browser() as browser:
-        yield browser
-
-
 @pytest.fixture
-def desk(lab, chromium):
+def desk(lab, browser):
     """A fresh browser on JupyterLab."""
-    with chromium.new_context(viewport={"width": 1400, "height": 1000}) as context:
+    with browser.new_context(viewport={"width": 1400, "height": 1000}) as context:
         context.set_default_timeout(1000 * PATIENCE)
         yield Desk(context.new_page(), lab)

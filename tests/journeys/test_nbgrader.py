@@ -136,7 +136,7 @@ def test_the_committed_release_is_what_nbgrader_makes_of_the_solution(released):
 
 
 def test_a_second_release_is_the_same_to_the_byte(released):
-    result = run(released, "nbgrader", "generate_assignment", "recurrence", "--force")
+    result = run(released, "nbgrader", "generate_assignment", "recurrence")
     assert result.returncode == 0, result.stderr
     assert (released / "exercises/recurrence/recurrence.ipynb").read_bytes() == RELEASE.read_bytes()
 
