@@ -32,8 +32,8 @@ class PaperWeights(NamedTuple):
 def to_torch(cell: RNNCell, parameters: Parameters) -> torch.nn.RNN:
     """A one-layer, batch-first `torch.nn.RNN` of the same dtype with copies of the same numbers.
 
-    PyTorch's random state stays as it was. Raises ValueError for a linear cell, which `torch.nn.RNN` does not know, and
-    PyTorch's RuntimeError, with the shapes, for arrays that do not fit together.
+    PyTorch's random state stays as it was. Raises ValueError for a linear cell, which `torch.nn.RNN` does not
+    know, and PyTorch's RuntimeError, with the shapes, for arrays that do not fit together.
     """
     if cell.activation == "linear":
         raise ValueError("torch.nn.RNN knows the activations 'tanh' and 'relu', got 'linear'")

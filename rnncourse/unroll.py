@@ -97,10 +97,10 @@ def _check(cell, parameters, x, state, mask) -> tuple[np.ndarray, tuple[np.ndarr
     W = parameters.W
     if isinstance(W, np.ndarray) and W.ndim == 2:  # H is what W says; every other array must agree
         sizes |= {"H": W.shape[0], "G·H": cell.gates * W.shape[0]}
-    axes = {"W": ("H", "G·H"), "U": ("D", "G·H"), "b_x": ("G·H",), "b_h": ("G·H",)}  # W first: so it is named if wrong
-    for name in axes:
+    # W first: if it contradicts itself, it is named and not an array that is right
+    for name, axes in (("W", ("H", "G·H")), ("U", ("D", "G·H")), ("b_x", ("G·H",)), ("b_h", ("G·H",))):
         array = getattr(parameters, name)
-        check_array(name, array, axes[name], sizes)
+        check_array(name, array, axes, sizes)
         _check_dtype(name, array, x.dtype)
         check_finite(name, array)
     if mask is not None:

@@ -22,6 +22,8 @@ def test_real_and_complex_floats_are_accepted(dtype):
         (np.zeros((3, 5), int), TypeError, "U must be of a floating type such as float32 or float64, got int64"),
         (np.zeros((3, 5), bool), TypeError, "got bool"),
         (np.zeros((3, 5), object), TypeError, "got object"),
+        (np.float64(1), TypeError, "U must be a NumPy array of shape (D, H) = (3, ?), got float64"),
+        (np.array(1.0), ValueError, "U must have shape (D, H) = (3, ?), got ()"),
         (np.zeros(3), ValueError, "U must have shape (D, H) = (3, ?), got (3,)"),
         (np.zeros((3, 5, 1)), ValueError, "U must have shape (D, H) = (3, ?), got (3, 5, 1)"),
         (np.zeros((4, 5)), ValueError, "U must have shape (D, H) = (3, ?), got (4, 5)"),
@@ -38,12 +40,30 @@ def test_a_transposed_matrix_is_suspected():
         check_array("U", np.zeros((5, 3)), ("D", "H"), {"D": 3, "H": 5})
 
 
+def test_only_a_matrix_can_be_transposed():
+    with pytest.raises(ValueError, match=r"got \(4, 3, 2\)$"):
+        check_array("x", np.zeros((4, 3, 2)), ("B", "T", "D"), {"B": 2, "T": 3, "D": 4})
+
+
+def test_shapes_read_as_python_writes_them():
+    with pytest.raises(ValueError, match=r"^b must have shape \(H,\) = \(3,\), got \(4,\)$"):
+        check_array("b", np.zeros(4), ("H",), {"H": 3})
+    with pytest.raises(ValueError, match=r"^x must have shape \(B, T\), got \(4,\)$"):
+        check_array("x", np.zeros(4), ("B", "T"), {"D": 3})
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_the_first_number_that_is_not_finite_is_shown_with_its_index(bad):
     array = np.zeros((2, 3))
-    array[1, 2] = bad
-    with pytest.raises(ValueError, match=rf"x must be finite, but x\[1, 2\] is {bad}"):
+    array[1, 1:] = bad, np.nan
+    with pytest.raises(ValueError, match=rf"^x must be finite, but x\[1, 1\] is {bad}$"):
         check_finite("x", array)
+
+
+def test_a_complex_number_is_finite_if_both_its_parts_are():
+    check_finite("x", np.array([1 + 2j]))
+    with pytest.raises(ValueError, match=r"x\[1\] is"):
+        check_finite("x", np.array([0, complex(0, np.nan)]))
 
 
 def test_empty_and_finite_arrays_pass():
@@ -57,7 +77,9 @@ def test_empty_and_finite_arrays_pass():
         (np.ones((2, 3), int), TypeError, "mask must be a Boolean NumPy array, True at real steps, got int64"),
         ([[True] * 3] * 2, TypeError, "got list"),
         (np.ones((3, 2), bool), ValueError, r"mask must have shape \(B, T\) = \(2, 3\), got \(3, 2\)"),
+        (np.ones((2, 4), bool), ValueError, r"got \(2, 4\)"),
         (np.ones(3, bool), ValueError, r"got \(3,\)"),
+        (np.ones((2, 3, 1), bool), ValueError, r"got \(2, 3, 1\)"),
     ],
 )
 def test_a_mask_of_another_type_or_shape_is_refused(mask, error, words):

@@ -42,7 +42,7 @@ def test_unroll_is_the_loop_over_examples_and_steps(cell, dtype, B, T, D, H):
     parameters, x, state = problem(cell, B, T, D, H, dtype=dtype)
     mask = random_mask((B, T))
     got = unroll(cell, parameters, x, state, mask)
-    assert got.hidden.dtype == dtype
+    assert got.hidden.dtype == got.state[0].dtype == unroll(cell, parameters, x[:, :0]).state[0].dtype == dtype
     np.testing.assert_allclose(got.hidden, slow(cell, parameters, x, state, mask), atol=TOLERANCE[dtype])
     np.testing.assert_array_equal(got.hidden[:, -1], got.state[0])
 
@@ -74,16 +74,17 @@ def test_no_step_looks_ahead_and_no_example_at_another(cell):
     np.testing.assert_allclose(shuffled, whole[order], atol=1e-14)
 
 
-@pytest.mark.parametrize("garbage", [0.0, 1e6, np.nan, np.inf])
+@pytest.mark.parametrize("garbage", [0.0, 1e308, np.nan, np.inf, -np.inf])
 def test_what_stands_at_padding_makes_no_difference(cell, garbage):
     parameters, x, state = problem(cell)
     mask = random_mask(x.shape[:2])
     mask[0] = False
-    clean = unroll(cell, parameters, x, state, mask)
-    with np.errstate(invalid="ignore"):  # inf times a weight and minus inf may meet at padding, where nobody looks
-        dirty = unroll(cell, parameters, np.where(mask[:, :, None], x, garbage), state, mask)
+    big = parameters._replace(U=parameters.U * 9)  # garbage that were multiplied would overflow, and warn
+    clean = unroll(cell, big, x, state, mask)
+    dirty = unroll(cell, big, np.where(mask[:, :, None], x, garbage), state, mask)
     np.testing.assert_array_equal(dirty.hidden, clean.hidden)
     np.testing.assert_array_equal(clean.state[0][0], state[0][0])
+    np.testing.assert_array_equal(clean.hidden[0], np.repeat(state[0][:1], x.shape[1], axis=0))
 
 
 def test_a_mask_of_true_is_no_mask_and_no_state_is_zero(cell):
@@ -109,11 +110,13 @@ def test_read_only_and_strided_inputs_work_and_nothing_is_modified(cell):
     wide = np.repeat(x, 2, axis=2)[:, :, ::2]
     assert not wide.flags.c_contiguous
     turned = Parameters(*(np.asfortranarray(p) for p in parameters))
-    arrays = [wide, *turned, *state]
+    mask = np.asfortranarray(random_mask(x.shape[:2]))
+    arrays = [wide, *turned, *state, mask]
     before = [a.copy() for a in arrays]
     for array in arrays:
         array.setflags(write=False)
-    np.testing.assert_allclose(unroll(cell, turned, wide, state).hidden, unroll(cell, parameters, x, state).hidden)
+    want = unroll(cell, parameters, x, state, mask.copy()).hidden
+    np.testing.assert_allclose(unroll(cell, turned, wide, state, mask).hidden, want, atol=1e-14)
     for array, old in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(array, old)
 
@@ -125,6 +128,25 @@ def test_writing_into_the_result_changes_no_argument(cell, T):
     unroll(cell, parameters, x, state, np.zeros(x.shape[:2], dtype=bool)).state[0][:] = 9
     unroll(cell, parameters, x, state).state[0][:] = 9
     np.testing.assert_array_equal(state[0], before)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_hidden_and_state_can_be_changed_apart(cell, masked):
+    parameters, x, state = problem(cell)
+    hidden, (last,) = unroll(cell, parameters, x, state, random_mask(x.shape[:2]) if masked else None)
+    before = last.copy()
+    hidden[:] = 9
+    np.testing.assert_array_equal(last, before)
+
+
+def test_the_imaginary_part_carries_the_derivative(cell):
+    parameters, x, state = problem(cell)
+    direction = np.random.default_rng(2).normal(size=x.shape)
+    turned = (part.astype(complex) for part in (*parameters, *state))
+    complex_parameters, complex_state = Parameters(*(next(turned) for _ in parameters)), tuple(turned)
+    got = unroll(cell, complex_parameters, x + 1e-30j * direction, complex_state).hidden.imag / 1e-30
+    up, down = (unroll(cell, parameters, x + e * direction, state).hidden for e in (1e-6, -1e-6))
+    np.testing.assert_allclose(got, (up - down) / 2e-6, atol=1e-8)
 
 
 def test_torch_gives_the_same(cell):
@@ -162,6 +184,8 @@ BAD = {
     "x with NaN": (lambda p, x, s: (p, with_nan(x), s, None), ValueError, r"x must be finite, but x\[2, 5, 1\] is nan"),
     "x too wide": (lambda p, x, s: (p, np.repeat(x, 2, 2), s, None), ValueError, r"\(D, G·H\) = \(4, 4\)"),
     "U transposed": (lambda p, x, s: (p._replace(U=p.U.T), x, s, None), ValueError, "is it transposed"),
+    "W with a row missing": (lambda p, x, s: (p._replace(W=p.W[:3]), x, s, None), ValueError, "^W must have shape"),
+    "U a list": (lambda p, x, s: (p._replace(U=p.U.tolist()), x, s, None), TypeError, "^U must be a NumPy array"),
     "W not square": (lambda p, x, s: (p._replace(W=p.W[:, :3]), x, s, None), ValueError, "W must have shape"),
     "W of rank 1": (lambda p, x, s: (p._replace(W=p.W[0]), x, s, None), ValueError, "W must have shape"),
     "b_x too long": (lambda p, x, s: (p._replace(b_x=np.zeros(5)), x, s, None), ValueError, "b_x must have shape"),
@@ -169,9 +193,13 @@ BAD = {
     "W float32": (lambda p, x, s: (p._replace(W=p.W.astype(np.float32)), x, s, None), TypeError, "got float32"),
     "parameters a plain tuple": (lambda p, x, s: (tuple(p), x, s, None), TypeError, "parameters must be"),
     "state an array": (lambda p, x, s: (p, x, s[0], None), TypeError, "state must be a tuple of 1 array"),
+    "state a list": (lambda p, x, s: (p, x, list(s), None), TypeError, "state must be a tuple of 1 array.*got list"),
+    "state float32": (lambda p, x, s: (p, x, (np.float32(s[0]),), None), TypeError, r"state\[0\] .* got float32"),
+    "state of lists": (lambda p, x, s: (p, x, (s[0].tolist(),), None), TypeError, r"state\[0\] must be a NumPy array"),
     "state of two": (lambda p, x, s: (p, x, s * 2, None), TypeError, "got a tuple of 2"),
     "state of another batch": (lambda p, x, s: (p, x, (s[0][:2],), None), ValueError, r"state\[0\] must have shape"),
     "state with NaN": (lambda p, x, s: (p, x, (with_nan(s[0]),), None), ValueError, r"state\[0\] must be finite"),
+    "NaN at a real step": (lambda p, x, s: (p, with_nan(x), s, np.ones((3, 6), bool)), ValueError, "x must be finite"),
     "mask of numbers": (lambda p, x, s: (p, x, s, np.ones((3, 6))), TypeError, "mask must be a Boolean"),
     "mask transposed": (lambda p, x, s: (p, x, s, np.ones((6, 3), bool)), ValueError, "mask must have shape"),
 }  # fmt: skip
@@ -191,6 +219,19 @@ def test_initial_parameters_fill_their_interval_and_follow_the_seed(cell):
         np.testing.assert_array_equal(one, two)
         assert one.dtype == np.float32
         assert 0.09 < np.abs(one).max() <= 0.1
+        assert abs(one.mean()) < 5 * 0.1 / np.sqrt(3 * one.size)  # five standard errors of the mean
     assert [p.shape for p in parameters] == [(50, 100), (100, 100), (100,), (100,)]
-    with pytest.raises(ValueError, match="must be positive, got 0 and 3"):
-        init_parameters(cell, 0, 3, np.random.default_rng(0))
+    other = init_parameters(cell, 50, 100, np.random.default_rng(1), np.float32)
+    assert not any(np.array_equal(one, two) for one, two in zip(parameters, other, strict=True))
+
+
+@pytest.mark.parametrize("sizes", [(0, 3), (3, 0), (-1, 3), (3, -1)])
+def test_sizes_that_are_not_positive_are_refused(cell, sizes):
+    with pytest.raises(ValueError, match="must be positive, got {} and {}".format(*sizes)):
+        init_parameters(cell, *sizes, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("dtype", [int, bool, object])
+def test_parameters_that_would_be_no_floats_are_refused(cell, dtype):
+    with pytest.raises(TypeError, match=f"dtype must be a floating type .* got {np.dtype(dtype)}"):
+        init_parameters(cell, 2, 3, np.random.default_rng(0), dtype)

@@ -1,28 +1,51 @@
-"""Every labelled equation of the book is evaluated from its formula, number by number, and compared with the code."""
+"""Every labelled equation of the book is evaluated from its formula, number by number, and compared with the code.
 
+The docstring of each function here is the formula it was written from: who changes one in the book has to change both.
+"""
+
+import ast
+import inspect
 import math
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from rnncourse.cells import RNNCell
 from rnncourse.check.recurrence import jordan_step
-from rnncourse.unroll import Parameters, unroll
+from rnncourse.unroll import Parameters, _hold, unroll
 
 BOOK = Path(__file__).parents[2] / "book"
-CHAPTER = (BOOK / "recurrence.md").read_text(encoding="utf-8")
+PAGES = [page.read_text(encoding="utf-8") for page in sorted(BOOK.glob("*.md"))]
+CODE = re.compile(r"^```\{code-cell\} python\n(?::[^\n]*\n)*(.*?)^```", re.M | re.S)
+MATH = re.compile(r"^[`:]{3,}\{math\}\n(.*?)^[`:]{3,}", re.M | re.S)
+CELLS = [cell for page in PAGES for cell in CODE.findall(page)]
+BLOCKS = [block for page in PAGES for block in MATH.findall(page)]
 T, D, H, O = 3, 2, 4, 3
 
 
-def cell_that(defines: str) -> dict:
-    """The names that one code cell of the chapter defines."""
-    [source] = [c for c in re.findall(r"```\{code-cell\} python\n(.*?)```", CHAPTER, re.S) if f"def {defines}(" in c]
-    namespace = {"np": np}
-    start = source.index(f"def {defines}(")
-    exec(re.split(r"\n(?=\S)", source[start:])[0], namespace)
-    return namespace
+def defined(name: str) -> str:
+    """The source of the one function or class of this name in the book, with its comments."""
+    [source] = [
+        "\n".join(cell.splitlines()[node.lineno - 1 : node.end_lineno])
+        for cell in CELLS
+        for node in ast.parse(cell).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name
+    ]
+    return source
+
+
+def from_book(name: str, **known):
+    """That function or class; `known` are the names that it uses."""
+    exec(defined(name), known | {"np": np, "torch": torch}, known)
+    return known[name]
+
+
+def substitution_cell() -> str:
+    [cell] = [cell for cell in CELLS if "# (substitution)" in cell]
+    return cell
 
 
 @pytest.fixture
@@ -45,60 +68,113 @@ def tanh(row):
     return [math.tanh(z) for z in row]
 
 
-def states(n, f=tanh):
+def sigmoid(row):
+    return [1 / (1 + math.exp(-z)) for z in row]
+
+
+def softmax(row):
+    return [math.exp(z) / sum(math.exp(other) for other in row) for z in row]
+
+
+def states(n):
     """Equation (elman-state), step by step."""
     h, all_states = list(n["h_0"]), []
     for x_t in n["x"]:
-        h = f(plus(times(x_t, n["U"]), times(h, n["W"]), n["b"]))
+        h = tanh(plus(times(x_t, n["U"]), times(h, n["W"]), n["b"]))
         all_states.append(h)
     return all_states
 
 
+def unrolled(n, **kwargs):
+    parameters = Parameters(n["U"], n["W"], 0.25 * n["b"], 0.75 * n["b"])
+    return unroll(RNNCell("tanh"), parameters, n["x"][None], (n["h_0"][None],), **kwargs).hidden[0]
+
+
 def elman_state(n):
-    want = states(n)
-    parameters = Parameters(n["U"], n["W"], n["b"], np.zeros(H))
-    yield want, unroll(RNNCell("tanh"), parameters, n["x"][None], (n["h_0"][None],)).hidden[0]
-    yield want, cell_that("elman")["elman"](**n)[0]
+    r"""h_t = f(x_t U + h_{t-1} W + b)"""
+    yield states(n), unrolled(n)
+    yield states(n), from_book("elman")(**n)[0]
 
 
 def elman_output(n):
-    want = [plus(times(h, n["V"]), n["c"]) for h in states(n)]
-    yield want, cell_that("elman")["elman"](**n)[1]
+    r"""o_t = g(h_t V + c)"""
+    sums = [plus(times(h, n["V"]), n["c"]) for h in states(n)]
+    yield sums, from_book("elman")(**n)[1]
+    yield [sigmoid(row) for row in sums], from_book("elman")(**n, g=lambda z: 1 / (1 + np.exp(-z)))[1]
 
 
 def substitution(n):
-    x_1, x_2, x_3 = n["x"]
-
-    def f(x, inner):
-        return tanh(plus(times(x, n["U"]), times(inner, n["W"]), n["b"]))
-
-    o_3 = plus(times(f(x_3, f(x_2, f(x_1, n["h_0"]))), n["V"]), n["c"])
-    yield o_3, cell_that("elman")["elman"](**n)[1][-1]
+    r"""o_3 = g\bigl(f(x_3 U + f(x_2 U + f(x_1 U + h_0 W + b)\, W + b)\, W + b)\, V + c\bigr)"""
+    elman, sizes = from_book("elman"), {"T": T, "D": D, "H": H, "O": O}
+    chapter = n | sizes | {"np": np, "rng": np.random.default_rng(1), "elman": elman}
+    exec(substitution_cell(), chapter)  # draws its own inputs
+    for given, got in ((n, elman(**n)[1][-1]), (chapter, chapter["o_3"]), (chapter, chapter["outputs"][-1])):
+        inner = given["h_0"]
+        for x_t in given["x"]:  # from the inside out
+            inner = tanh(plus(times(x_t, given["U"]), times(inner, given["W"]), given["b"]))
+        yield plus(times(inner, given["V"]), given["c"]), got
 
 
 def doubling(n):
-    x, ones = n["x"], np.ones((2, 2))
-    q_1, q_2, q_3 = (row[0] + row[1] for row in x)
-    linear = unroll(RNNCell("linear"), Parameters(ones, ones, np.zeros(2), np.zeros(2)), x[None])
-    yield [q_3 + 2 * q_2 + 4 * q_1] * 2, linear.hidden[0, -1]
+    r"""h_3 = q_3 + 2 q_2 + 4 q_1 ."""
+    elman, ones, zeros = from_book("elman"), np.ones((2, 2)), np.zeros(2)
+    by_hand = from_book("by_hand", elman=elman, ones=ones, zeros=zeros, linear=lambda z: z)
+    for x in (n["x"], np.array([(1.0, 1.0), (1.0, 1.0), (2.0, 2.0)])):
+        q_1, q_2, q_3 = (row[0] + row[1] for row in x)
+        h_3 = q_3 + 2 * q_2 + 4 * q_1
+        yield [h_3] * 2, unroll(RNNCell("linear"), Parameters(ones, ones, zeros, zeros), x[None]).hidden[0, -1]
+        yield [h_3 + h_3] * 2, by_hand(x)[-1]
+    yield [(4, 4), (12, 12), (32, 32)], by_hand(x)  # the numbers in the text
 
 
 def masked_state(n):
-    first = states(n)[0]
-    want = [first, first, tanh(plus(times(n["x"][2], n["U"]), times(first, n["W"]), n["b"]))]
-    parameters = Parameters(n["U"], n["W"], n["b"], np.zeros(H))
-    mask = np.array([[True, False, True]])
-    yield want, unroll(RNNCell("tanh"), parameters, n["x"][None], (n["h_0"][None],), mask).hidden[0]
+    r"""h_t = \begin{cases} f(x_t U + h_{t-1} W + b) & \text{if step } t \text{ is real} \\
+    h_{t-1} & \text{if step } t \text{ is padding} \end{cases}"""
+    for mask in ([True, False, True], [False, True, False], [False, False, False]):
+        h, want = list(n["h_0"]), []
+        for x_t, real in zip(n["x"], mask, strict=True):
+            h = tanh(plus(times(x_t, n["U"]), times(h, n["W"]), n["b"])) if real else h
+            want.append(h)
+        yield want, unrolled(n, mask=np.array([mask]))
 
 
 def jordan_state(n):
+    r"""h_t = f(x_t U + o_{t-1} W + b), \qquad o_t = g(h_t V + c)"""
     rng = np.random.default_rng(1)
     o_0, W = rng.normal(size=O), rng.normal(size=(O, H))
-    h = tanh(plus(times(n["x"][0], n["U"]), times(o_0, W), n["b"]))
-    o = plus(times(h, n["V"]), n["c"])
-    got_h, got_o = jordan_step(n["x"][:1], o_0[None], n["U"], W, n["V"], n["b"], n["c"])
-    yield h, got_h[0]
-    yield o, got_o[0]
+
+    def step(x_t, o):
+        h = tanh(plus(times(x_t, n["U"]), times(o, W), n["b"]))
+        return h, plus(times(h, n["V"]), n["c"])
+
+    got = jordan_step(n["x"][:1], o_0[None], n["U"], W, n["V"], n["b"], n["c"])
+    yield from zip(step(n["x"][0], o_0), (got[0][0], got[1][0]), strict=True)
+
+    # the chapter's class: characters instead of x, the first output says label 0, g is softmax
+    jordan = from_book("Jordan", ALPHABET=D, K=O, small_weights=lambda U: None)(H).double()
+    with torch.no_grad():
+        numbers = {"U.weight": n["U"], "W.weight": W.T, "W.bias": n["b"], "V.weight": n["V"].T, "V.bias": n["c"]}
+        jordan.load_state_dict({name: torch.tensor(array) for name, array in numbers.items()})
+        text, labels, o = [1, 0, 1], [2, 1, 0], list(np.eye(O)[0])
+        free, forced = [], []
+        for t, character in enumerate(text):
+            x_t = np.eye(D)[character]
+            free.append(step(x_t, o)[1])
+            o = softmax(free[-1])
+            forced.append(step(x_t, np.eye(O)[labels[t - 1] if t else 0])[1])
+        for want, given in ((free, None), (forced, torch.tensor([labels]))):
+            yield want, in_float64(jordan, torch.tensor([text]), given)[0].numpy()
+
+
+def in_float64(model, *args):
+    """The class makes its own one-hot vectors, in the default type or by ``.float()``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "float", torch.Tensor.double)
+        torch.set_default_dtype(torch.float64)
+        try:
+            return model(*args)
+        finally:
+            torch.set_default_dtype(torch.float32)
 
 
 EQUATIONS = {
@@ -111,9 +187,22 @@ EQUATIONS = {
 }
 
 
+def formulas() -> list[tuple[str, str]]:
+    """(label, formula) of every labelled equation of the book."""
+    found = [
+        (re.search(r"^:label:\s*(\S+)", block, re.M), re.sub(r"^:.*\n", "", block, flags=re.M)) for block in BLOCKS
+    ]
+    dollars = [match for page in PAGES for match in re.findall(r"\$\$([^$]+)\$\$ *\(([^)\s]+)\)", page)]
+    return [(label[1], tex) for label, tex in found if label] + [(label, tex) for tex, label in dollars]
+
+
 def test_every_labelled_equation_is_evaluated_here():
-    labels = [label for page in BOOK.glob("*.md") for label in re.findall(r"^:label: (\S+)$", page.read_text(), re.M)]
-    assert sorted(labels) == sorted(EQUATIONS)
+    assert sorted(label for label, _ in formulas()) == sorted(EQUATIONS)
+
+
+@pytest.mark.parametrize("label", EQUATIONS)
+def test_the_formula_in_the_book_is_the_one_evaluated_here(label):
+    assert dict(formulas())[label].split() == inspect.getdoc(EQUATIONS[label]).split()
 
 
 @pytest.mark.parametrize("label", EQUATIONS)
@@ -121,11 +210,22 @@ def test_the_equation_and_the_code_give_the_same_numbers(label, network):
     pairs = list(EQUATIONS[label](network))
     assert pairs
     for want, got in pairs:
-        np.testing.assert_allclose(got, want, atol=1e-12)
+        assert np.shape(want) == np.shape(got)
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("label", sorted(EQUATIONS.keys() - {"doubling"}))
-def test_the_code_names_the_equation_that_it_computes(label):
-    package = "".join(path.read_text(encoding="utf-8") for path in (BOOK.parent / "rnncourse").rglob("*.py"))
-    cells = "".join(re.findall(r"```\{code-cell\} python\n(.*?)```", CHAPTER, re.S))
-    assert f"({label})" in package + cells
+@pytest.mark.parametrize(
+    ("label", "source"),
+    [
+        ("elman-state", lambda: inspect.getsource(RNNCell)),
+        ("elman-state", lambda: inspect.getsource(unroll)),
+        ("elman-state", lambda: defined("elman")),
+        ("elman-output", lambda: defined("elman")),
+        ("substitution", substitution_cell),
+        ("masked-state", lambda: inspect.getsource(unroll)),
+        ("masked-state", lambda: inspect.getsource(_hold)),
+        ("jordan-state", lambda: defined("Jordan")),
+    ],
+)
+def test_the_code_names_the_equation_that_it_computes(label, source):
+    assert f"({label})" in source()

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -28,6 +29,24 @@ def test_tanh_works_on_complex_numbers_for_the_complex_step():
     z = np.array([[0.3 + 1e-30j]])
     (new,) = RNNCell("tanh").step(z, np.zeros_like(z), (z,))
     assert new.imag[0, 0] / 1e-30 == pytest.approx(1 - math.tanh(0.3) ** 2, rel=1e-14)
+
+
+def test_the_linear_cell_keeps_both_parts_of_a_complex_number():
+    z_x, z_h = np.array([[1 + 2j]]), np.array([[3 - 5j]])
+    assert RNNCell("linear").step(z_x, z_h, (z_h,))[0] == 4 - 3j
+
+
+@pytest.mark.parametrize(("activation", "want"), [("tanh", [-1, 1]), ("relu", [0, 2e6]), ("linear", [-2e6, 2e6])])
+def test_large_sums_saturate_without_a_warning(activation, want):
+    z = np.array([[-1e6, 1e6]])
+    np.testing.assert_array_equal(RNNCell(activation).step(z, z, (z,))[0], [want])
+
+
+def test_a_cell_is_a_value():
+    assert RNNCell() == RNNCell("tanh") != RNNCell("relu")
+    assert len({RNNCell(), RNNCell("tanh"), RNNCell("relu")}) == 2
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RNNCell().activation = "sigmoid"
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "", "Tanh", None])
