@@ -29,7 +29,7 @@ class: .venv/.set-up  ## the simulated class alone: release, hand in, grade, fee
 
 test: .venv/.set-up book  ## everything that CI runs
 	@ruff check . && ruff format --check .
-	@pytest -n 2 --dist loadgroup
+	@pytest -n 2 --dist loadfile
 
 lab: .venv/.set-up  ## JupyterLab on the exercises
 	@jupyter lab --config=lab_config.py

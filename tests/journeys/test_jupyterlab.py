@@ -3,14 +3,11 @@
 import re
 
 import nbformat
-import pytest
 from nbgrader.api import Gradebook
 
 from rnncourse.check.recurrence import TASKS
 from rnncourse.check.simulated import students
 from rnncourse.check.task import edited
-
-pytestmark = pytest.mark.xdist_group("jupyterlab")
 
 STEP = TASKS["rnn_step"]
 CHECK_STEP = 'recurrence.check("rnn_step", rnn_step)'

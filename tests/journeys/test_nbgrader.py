@@ -20,8 +20,6 @@ RELEASE = ROOT / "exercises/recurrence/recurrence.ipynb"
 SOLUTION = nbformat.read(ROOT / "solutions/recurrence/recurrence.ipynb", as_version=4)
 RIGHT = students()["solved"]
 
-pytestmark = pytest.mark.xdist_group("nbgrader")
-
 
 def run(course: Path, *command: str) -> subprocess.CompletedProcess:
     """Run a program of this environment from the root of the course, as a person would."""
