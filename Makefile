@@ -5,7 +5,7 @@ EXERCISES := $(notdir $(wildcard solutions/*))
 CLASS := _build/class
 
 .DEFAULT_GOAL := help
-.PHONY: help course book class test lab release grade lint clean
+.PHONY: help course book class test lab release grade clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
