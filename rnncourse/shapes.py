@@ -31,6 +31,27 @@ def check_finite(name: str, array: np.ndarray) -> None:
         raise ValueError(f"{name} must be finite, but {name}[{', '.join(map(str, index))}] is {array[index]}")
 
 
+def check_dtype(name: str, array: np.ndarray, dtype: np.dtype) -> None:
+    """Raise TypeError unless `array` has the dtype of x.
+
+    NumPy would widen silently, and a float32 model would run at half its speed in float64.
+    """
+    if array.dtype != dtype:
+        raise TypeError(f"{name} must have the dtype of x, {dtype}, got {array.dtype}")
+
+
+def check_parts(name: str, state: tuple, parts: int, sizes: dict[str, int], dtype: np.dtype) -> tuple[np.ndarray, ...]:
+    """Copies of the parts of a state, each (B, H). Raises TypeError or ValueError as the functions above do."""
+    if not isinstance(state, tuple) or len(state) != parts:
+        got = f"a tuple of {len(state)}" if isinstance(state, tuple) else type(state).__name__
+        raise TypeError(f"{name} must be a tuple of {parts} array(s) (B, H), got {got}")
+    for i, part in enumerate(state):
+        check_array(f"{name}[{i}]", part, ("B", "H"), sizes)
+        check_dtype(f"{name}[{i}]", part, dtype)
+        check_finite(f"{name}[{i}]", part)
+    return tuple(part.copy() for part in state)  # with T = 0 it is also the result
+
+
 def check_mask(mask: np.ndarray, batch: int, steps: int) -> None:
     """Raise unless `mask` is a Boolean array (B, T): TypeError for another type, ValueError for another shape."""
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:

@@ -1,39 +1,53 @@
-"""Time, written once for every cell: the loop that carries a state through a sequence.
+"""Time, written once for every cell: the loop that carries a state through a sequence, and the loop back.
 
-Everything linear that can be done for all steps at once is done before the loop, as one product; the loop
-holds one small product and the cell.
+Everything linear that can be done for all steps at once is one product: that of the inputs before the loop, those
+of the weights' gradients after the loop back. A loop holds one small product and the cell.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
-from rnncourse.shapes import check_array, check_finite, check_mask
+from rnncourse.cells import Cell
+from rnncourse.shapes import check_array, check_dtype, check_finite, check_mask, check_parts
 
 
-class Cell(Protocol):
-    """What `unroll` asks of a cell."""
-
-    gates: int  # G: how many vectors of H entries the affine maps deliver
-    state_parts: int  # 1 for a state (h,), 2 for (h, c)
-
-    def step(self, z_x: np.ndarray, z_h: np.ndarray, state: tuple) -> tuple: ...
+BLOCK = 2**17  # numbers
 
 
 class Parameters(NamedTuple):
-    """The two affine maps around a cell with G gates."""
+    """The two affine maps around a cell with G gates, and the cell's own weights. Gradients have the same type."""
 
     U: np.ndarray  # (D, G·H) from the input
-    W: np.ndarray  # (H, G·H) from the state
+    W: np.ndarray  # (H, G·H) from the state; fewer gates where the cell says so (`Cell.state_gates`)
     b_x: np.ndarray  # (G·H,) added to x U
-    b_h: np.ndarray  # (G·H,) added to h W
+    b_h: np.ndarray  # (G·H,) added to h W; as many gates as W
+    inner: np.ndarray | None = None  # the cell's own weights (`Cell.inner_shape`), None for most cells
+
+
+class Tape(NamedTuple):
+    """What the way back needs to know of the way there. Time comes first: a step is one block of memory."""
+
+    x: np.ndarray  # (T, B, D)
+    states: tuple[np.ndarray, ...]  # each part (T + 1, B, H), the initial state first
+    kept: np.ndarray  # (T, K, B, H) what the cell keeps of each step
+    mask: np.ndarray | None  # (T, B)
 
 
 class Unrolled(NamedTuple):
     """What a pass through time leaves behind."""
 
-    hidden: np.ndarray  # (B, T, H) the hidden state after every step
+    hidden: np.ndarray  # (B, T, H) the hidden state after every step; read-only, for it is part of the tape
     state: tuple[np.ndarray, ...]  # the state after the last step, each part (B, H)
+    tape: Tape  # for `bptt`
+
+
+class Gradients(NamedTuple):
+    """What back-propagation through time returns."""
+
+    parameters: Parameters
+    x: np.ndarray  # (B, T, D)
+    state: tuple[np.ndarray, ...]  # of the initial state, each part (B, H)
 
 
 def init_parameters(
@@ -48,8 +62,9 @@ def init_parameters(
         raise TypeError(f"dtype must be a floating type such as float32 or float64, got {np.dtype(dtype)}")
     if input_size < 1 or hidden_size < 1:
         raise ValueError(f"input_size and hidden_size must be positive, got {input_size} and {hidden_size}")
-    bound, wide = hidden_size**-0.5, cell.gates * hidden_size
-    shapes = Parameters((input_size, wide), (hidden_size, wide), (wide,), (wide,))
+    H, bound = hidden_size, hidden_size**-0.5
+    of_input, of_state, inner = cell.gates * H, cell.state_gates * H, cell.inner_shape(H)
+    shapes = [(input_size, of_input), (H, of_state), (of_input,), (of_state,), *([inner] if inner else [])]
     return Parameters(*(rng.uniform(-bound, bound, shape).astype(dtype) for shape in shapes))
 
 
@@ -72,21 +87,114 @@ def unroll(
     (masked-state) of the chapter `recurrence`.
     """
     x, state = _check(cell, parameters, x, state, mask)
-    U, W, b_x, b_h = parameters
+    U, W, b_x, b_h, inner = parameters
     (B, T, _), H = x.shape, W.shape[0]
-    z_x = x @ U + b_x  # (B, T, G·H): all steps in one product
-    hidden = np.empty((B, T, H), dtype=x.dtype)
-    for t in range(T):
-        new = cell.step(z_x[:, t], state[0] @ W + b_h, state)
-        state = new if mask is None else _hold(mask[:, t], new, state)
-        hidden[:, t] = state[0]
-    return Unrolled(hidden, state)
+    x = np.ascontiguousarray(x.swapaxes(0, 1))  # (T, B, D)
+    mask = None if mask is None else mask.T.copy()  # (T, B)
+    kept = np.empty((T, cell.kept, B, H), x.dtype)
+    product = np.empty((B, W.shape[1]), x.dtype)  # h W: the same memory in every step
+    z_h = product.reshape(B, cell.state_gates, H).swapaxes(0, 1)  # (state_gates, B, H), the same memory
+    bias = b_x + b_h if cell.only_sum else b_x
+    states = [state]
+    for block in _blocks(T, B * U.shape[1]):
+        z_x = _rows(x[block]) @ U  # many steps in one product
+        z_x += bias
+        z_x = z_x.reshape(-1, B, cell.gates, H).swapaxes(1, 2)  # (steps, G, B, H)
+        for t, z in enumerate(z_x, start=block.start):
+            np.matmul(state[0], W, out=product)
+            if not cell.only_sum:
+                product += b_h
+            new = cell.step(z, z_h, state, inner, kept[t])
+            state = new if mask is None else _hold(mask[t], new, state)
+            states.append(state)
+    history = tuple(np.stack(part) for part in zip(*states, strict=True))  # each (T + 1, B, H)
+    hidden = _read_only(history[0][1:].swapaxes(0, 1))
+    return Unrolled(hidden, tuple(part[-1].copy() for part in history), Tape(x, history, kept, mask))
+
+
+def bptt(
+    cell: Cell,
+    parameters: Parameters,
+    tape: Tape,
+    d_hidden: np.ndarray,
+    d_state: tuple[np.ndarray, ...] | None = None,
+    truncation: int | None = None,
+) -> Gradients:
+    """Back-propagation through time: from the gradient of the hidden states to that of all that they depend on.
+
+    `tape` is that of `unroll` with the same cell and parameters. `d_hidden` (B, T, H) is the gradient of the loss
+    with respect to the hidden state after every step, `d_state` that with respect to the last state, zeros if None.
+    With `truncation` k the sequence is cut into pieces of k steps, and no gradient passes from a piece to the one
+    before it. The memory is that of the tape and of one d_z (T, B, G, H).
+
+    Raises as `unroll` does, and ValueError for a truncation below 1. Equations (bptt-delta) to (bptt-first) of the
+    chapter `bptt`.
+    """
+    U, W, _, _, inner = parameters
+    (T, B, D), H = tape.x.shape, W.shape[0]
+    d_state = _check_gradients(cell, tape, d_hidden, d_state, truncation)
+    old, new = _part(tape.states, slice(None, -1)), _part(tape.states, slice(1, None))
+    d_z_x = np.empty((T, B, cell.gates, H), tape.x.dtype)
+    d_z_h = d_z_x if cell.only_sum else np.empty((T, B, cell.state_gates, H), tape.x.dtype)
+    d_product = d_z_h.reshape(T, B, W.shape[1])  # the same memory
+    W_back = np.ascontiguousarray(W.T)  # (G·H, H)
+    for block in reversed(_blocks(T, B * cell.gates * H)):
+        slopes = cell.slopes(tape.kept[block], _part(old, block), _part(new, block), inner)
+        steps = zip(range(block.start, block.stop), *slopes, strict=True)
+        for t, *slope in reversed(list(steps)):
+            d_state[0] += d_hidden[:, t]  # (bptt-delta)
+            of_x, of_h, d_old = cell.step_backward(slope, d_state, inner)
+            d_z_x[t] = of_x.swapaxes(0, 1)
+            if not cell.only_sum:
+                d_z_h[t] = of_h.swapaxes(0, 1)
+            if tape.mask is not None:
+                padding = ~tape.mask[t]
+                d_z_x[t, padding] = d_z_h[t, padding] = 0
+                d_old = _hold(tape.mask[t], d_old, d_state)
+            through_W = d_product[t] @ W_back
+            d_state = [through_W if d_old[0] is None else d_old[0] + through_W, *d_old[1:]]
+            if truncation and t % truncation == 0 and t > 0:
+                d_state = [np.zeros_like(part) for part in d_state]
+    return _collect(cell, parameters, tape, d_z_x, d_z_h, tuple(d_state))
+
+
+def _collect(cell, parameters, tape, d_z_x, d_z_h, d_state) -> Gradients:
+    """The gradients of everything outside the loop, one product each: (bptt-U) to (bptt-b)."""
+    (T, B, D), (U, W, *_) = tape.x.shape, parameters
+    old, new = _part(tape.states, slice(None, -1)), _part(tape.states, slice(1, None))
+    inner = cell.inner_gradient(tape.kept, old, new, d_z_x.swapaxes(1, 2))
+    d_z_x, d_z_h = d_z_x.reshape(T * B, U.shape[1]), d_z_h.reshape(T * B, W.shape[1])
+    ones = np.ones(T * B, d_z_x.dtype)  # a product with ones is a sum, several times faster
+    d_b_x, d_b_h = ones @ d_z_x, ones @ d_z_h
+    gradients = Parameters(_rows(tape.x).T @ d_z_x, _rows(old[0]).T @ d_z_h, d_b_x, d_b_h, inner)
+    d_x = (d_z_x @ U.T).reshape(T, B, D)
+    return Gradients(gradients, d_x.swapaxes(0, 1), d_state)
 
 
 def _hold(real: np.ndarray, new: tuple, old: tuple) -> tuple:
     """The new state where a step is real (B,), else the old: (masked-state)."""
     pairs = zip(new, old, strict=True)
-    return tuple(np.where(real[:, None], n, o) for n, o in pairs)  # (B, H)
+    return tuple(np.where(real[:, None], 0 if n is None else n, o) for n, o in pairs)  # (B, H)
+
+
+def _blocks(T: int, numbers: int) -> list[slice]:
+    """Pieces of the time axis with about 256 thousand numbers each: few calls, and all of it in the cache."""
+    steps = max(1, BLOCK // max(1, numbers))
+    return [slice(start, min(start + steps, T)) for start in range(0, T, steps)]
+
+
+def _part(arrays: tuple, block: slice) -> tuple:
+    return tuple(array[block] for array in arrays)
+
+
+def _rows(array: np.ndarray) -> np.ndarray:
+    """All steps of all examples under each other: (T, B, N) -> (T·B, N). One large product beats T small ones."""
+    return array.reshape(-1, array.shape[-1])
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    array.setflags(write=False)
+    return array
 
 
 def _check(cell, parameters, x, state, mask) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
@@ -94,36 +202,50 @@ def _check(cell, parameters, x, state, mask) -> tuple[np.ndarray, tuple[np.ndarr
     sizes = check_array("x", x, ("B", "T", "D"), {})
     if not isinstance(parameters, Parameters):
         raise TypeError(f"parameters must be rnncourse.unroll.Parameters, got {type(parameters).__name__}")
-    W = parameters.W
-    if isinstance(W, np.ndarray) and W.ndim == 2:  # H is what W says; every other array must agree
-        sizes |= {"H": W.shape[0], "G·H": cell.gates * W.shape[0]}
-    # W first: if it contradicts itself, it is named and not an array that is right
-    for name, axes in (("W", ("H", "G·H")), ("U", ("D", "G·H")), ("b_x", ("G·H",)), ("b_h", ("G·H",))):
-        array = getattr(parameters, name)
-        check_array(name, array, axes, sizes)
-        _check_dtype(name, array, x.dtype)
-        check_finite(name, array)
+    sizes = _check_parameters(cell, parameters, sizes, x.dtype)
     if mask is not None:
         check_mask(mask, sizes["B"], sizes["T"])
         x = np.where(mask[:, :, None], x, 0)  # what stands at padding could overflow, and warn
     check_finite("x", x)
-    return x, _check_state(cell, state, sizes, x.dtype)
-
-
-def _check_state(cell, state, sizes, dtype) -> tuple[np.ndarray, ...]:
     if state is None:
-        return tuple(np.zeros((sizes["B"], sizes["H"]), dtype) for _ in range(cell.state_parts))
-    if not isinstance(state, tuple) or len(state) != cell.state_parts:
-        got = f"a tuple of {len(state)}" if isinstance(state, tuple) else type(state).__name__
-        raise TypeError(f"state must be a tuple of {cell.state_parts} array(s) (B, H), got {got}")
-    for i, part in enumerate(state):
-        check_array(f"state[{i}]", part, ("B", "H"), sizes)
-        _check_dtype(f"state[{i}]", part, dtype)
-        check_finite(f"state[{i}]", part)
-    return tuple(part.copy() for part in state)  # with T = 0 it is also the result
+        return x, tuple(np.zeros((sizes["B"], sizes["H"]), x.dtype) for _ in range(cell.state_parts))
+    return x, check_parts("state", state, cell.state_parts, sizes, x.dtype)
 
 
-def _check_dtype(name, array, dtype) -> None:
-    # NumPy would widen silently, and a float32 model would run at half its speed in float64
-    if array.dtype != dtype:
-        raise TypeError(f"{name} must have the dtype of x, {dtype}, got {array.dtype}")
+def _check_parameters(cell, parameters, sizes, dtype) -> dict[str, int]:
+    W = parameters.W
+    of_input, of_state = ("G·H", "G·H") if cell.gates == cell.state_gates else ("G·H", "W's G·H")
+    if isinstance(W, np.ndarray) and W.ndim == 2:  # H is what W says; every other array must agree
+        H = W.shape[0]
+        sizes = sizes | {"H": H, of_input: cell.gates * H, of_state: cell.state_gates * H}
+    # W first: if it contradicts itself, it is named and not an array that is right
+    axes = {"W": ("H", of_state), "U": ("D", of_input), "b_x": (of_input,), "b_h": (of_state,)}
+    for name, names in axes.items():
+        sizes = check_array(name, getattr(parameters, name), names, sizes)
+    shape = cell.inner_shape(sizes["H"])
+    if shape is None and parameters.inner is not None:
+        raise TypeError(f"{type(cell).__name__} has no weights of its own: inner must be None")
+    if shape is not None:
+        inner_axes = tuple("H" if size == sizes["H"] else str(size) for size in shape)
+        check_array("inner", parameters.inner, inner_axes, sizes | {str(size): size for size in shape})
+    for name, array in zip(parameters._fields, parameters, strict=True):
+        if array is not None:
+            check_dtype(name, array, dtype)
+            check_finite(name, array)
+    return sizes
+
+
+def _check_gradients(cell, tape, d_hidden, d_state, truncation) -> list[np.ndarray]:
+    """Refuse what does not fit; return the gradient of the last state."""
+    if truncation is not None and truncation < 1:
+        raise ValueError(f"truncation must be at least 1 step, got {truncation}")
+    (T, B, _), H, dtype = tape.x.shape, tape.states[0].shape[2], tape.x.dtype
+    sizes = {"B": B, "T": T, "H": H}
+    check_array("d_hidden", d_hidden, ("B", "T", "H"), sizes)
+    check_dtype("d_hidden", d_hidden, dtype)
+    check_finite("d_hidden", d_hidden)
+    if d_state is None:
+        d_state = tuple(np.zeros((B, H), dtype) for _ in range(cell.state_parts))
+    else:
+        d_state = check_parts("d_state", d_state, cell.state_parts, sizes, dtype)
+    return list(d_state)

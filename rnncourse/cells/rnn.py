@@ -1,23 +1,17 @@
-"""The plain recurrent cell (Elman 1990): the new state is an activation of a sum.
-
-A cell stands between two affine maps. `rnncourse.unroll` computes ``z_x = x U + b_x`` and
-``z_h = h W + b_h``; the cell says what to do with them.
-"""
+"""The plain recurrent cell (Elman 1990): the new state is an activation of a sum."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
-ACTIVATIONS = {
-    "tanh": np.tanh,
-    "relu": lambda z: np.maximum(z, 0),
-    "linear": lambda z: z,
-}
+from rnncourse.cells.activations import LINEAR, RELU, TANH
+from rnncourse.cells.cell import Cell
+
+ACTIVATIONS = {"tanh": TANH, "relu": RELU, "linear": LINEAR}
 
 
 @dataclass(frozen=True)
-class RNNCell:
+class RNNCell(Cell):
     """``h' = f(z_x + z_h)``, equation (elman-state) of the chapter `recurrence`.
 
     ``activation`` is f: "tanh", "relu" or "linear". Raises ValueError for any other name.
@@ -25,15 +19,19 @@ class RNNCell:
 
     activation: str = "tanh"
 
-    gates: ClassVar[int] = 1  # how many vectors of H entries the affine maps deliver
-    state_parts: ClassVar[int] = 1  # the state is (h,)
-
     def __post_init__(self):
         if self.activation not in ACTIVATIONS:
             known = ", ".join(map(repr, ACTIVATIONS))
             raise ValueError(f"activation must be one of {known}, got {self.activation!r}")
 
-    def step(self, z_x: np.ndarray, z_h: np.ndarray, state: tuple) -> tuple:
-        """z_x = x U + b_x (B, H), z_h = h W + b_h (B, H) -> the new state (h',)."""
+    def step(self, z_x, z_h, state, inner=None, out=None):
         f = ACTIVATIONS[self.activation]
-        return (f(z_x + z_h),)  # (elman-state)  (B, H)
+        return (f.value((z_x + z_h)[0]),)  # (elman-state)  (B, H)
+
+    def slopes(self, kept, old, new, inner=None):
+        f = ACTIVATIONS[self.activation]
+        return (f.slope(new[0]),)  # (T, B, H)
+
+    def step_backward(self, slopes, d_state, inner=None):
+        d_z = (slopes[0] * d_state[0])[None]  # (1, B, H)
+        return d_z, d_z, (None,)  # the old state acts through h W alone

@@ -1,0 +1,136 @@
+"""Long short-term memory: the cell of Hochreiter and Schmidhuber (1997) with the forget gate of Gers et al. (2000),
+with peepholes (Gers and Schmidhuber 2000), and with coupled gates (Greff et al. 2017).
+
+Four sums a step, in PyTorch's order: input gate i, forget gate f, candidate g, output gate o. The state is (h, c).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from rnncourse.cells.activations import HARD_SIGMOID, SIGMOID, TANH, Activation
+from rnncourse.cells.cell import Cell
+
+GATES = {"sigmoid": SIGMOID, "hard_sigmoid": HARD_SIGMOID}
+
+
+class Slopes(NamedTuple):
+    """What the backward pass of an LSTM multiplies with."""
+
+    z: np.ndarray  # (T, G, B, H) from the gradient of c (for the output gate: of h) to that of each sum
+    c_from_h: np.ndarray  # (T, B, H) from the gradient of h to that of c
+    keep: np.ndarray  # (T, B, H) from the gradient of c to that of the old c
+
+
+@dataclass(frozen=True)
+class LSTMCell(Cell):
+    """``c' = f c + i g`` and ``h' = o tanh(c')``, equations (lstm-gates), (lstm-cell), (lstm-hidden) of `lstm`.
+
+    ``gate``: "sigmoid", or "hard_sigmoid" for gates without an exponential. Raises ValueError for another.
+    """
+
+    gate: str = "sigmoid"
+
+    gates = state_gates = kept = 4
+    state_parts = 2
+
+    def __post_init__(self):
+        if self.gate not in GATES:
+            known = ", ".join(map(repr, GATES))
+            raise ValueError(f"gate must be one of {known}, got {self.gate!r}")
+
+    @cached_property
+    def squash(self) -> Activation:
+        """The activation of the gates."""
+        return GATES[self.gate]
+
+    def step(self, z_x, z_h, state, inner=None, out=None):
+        _, c = state
+        gates = np.add(z_x, z_h, out=out)  # (4, B, H)
+        i, f, g, o = gates  # (B, H) each, the same memory
+        candidate = np.tanh(g)
+        self.squash.value(gates, out=gates)  # all four in one call: that costs less than three calls for three
+        g[:] = candidate
+        c_new = f * c + i * g  # (lstm-cell)
+        return o * np.tanh(c_new), c_new  # (lstm-hidden)
+
+    def slopes(self, kept, old, new, inner=None):
+        i, f, g, o = kept.swapaxes(0, 1)  # (T, B, H) each
+        tanh_c = np.tanh(new[1])
+        z = self.squash.slope(kept)  # (T, 4, B, H)
+        z[:, 0] *= g
+        z[:, 1] *= old[1]
+        z[:, 2] = i * TANH.slope(g)
+        z[:, 3] *= tanh_c
+        return Slopes(z, c_from_h=o * TANH.slope(tanh_c), keep=f)
+
+    def step_backward(self, slopes, d_state, inner=None):
+        z, c_from_h, keep = slopes
+        d_h, d_c = d_state
+        d_c = d_c + d_h * c_from_h
+        d_z = z * d_c  # (G, B, H)
+        np.multiply(z[-1], d_h, out=d_z[-1])  # the output gate acts on h alone
+        return d_z, d_z, (None, d_c * keep)  # the old h acts through h W alone
+
+
+@dataclass(frozen=True)
+class PeepholeLSTMCell(LSTMCell):
+    """An LSTM whose gates see the cell state: i and f the old one, o the new one, (peephole-gates) of `lstm`.
+
+    `inner` (3, H) holds the peephole weights of i, f and o.
+    """
+
+    def inner_shape(self, H):
+        return (3, H)
+
+    def step(self, z_x, z_h, state, inner=None, out=None):
+        _, c = state
+        gates = np.add(z_x, z_h, out=out)  # (4, B, H)
+        i, f, g, o = gates
+        gates[:2] += inner[:2, None] * c
+        self.squash.value(gates[:2], out=gates[:2])
+        np.tanh(g, out=g)
+        c_new = f * c + i * g
+        o += inner[2] * c_new
+        self.squash.value(o, out=o)
+        return o * np.tanh(c_new), c_new
+
+    def slopes(self, kept, old, new, inner=None):
+        z, c_from_h, keep = super().slopes(kept, old, new)
+        # what the gates do to the gradient of c: the new c also acts through o, the old c through i and f
+        return Slopes(z, c_from_h + z[:, 3] * inner[2], keep + z[:, 0] * inner[0] + z[:, 1] * inner[1])
+
+    def inner_gradient(self, kept, old, new, d_z_x):
+        i, f, _, o = d_z_x.swapaxes(0, 1)  # (T, B, H) each
+        return np.stack([np.sum(d * c, axis=(0, 1)) for d, c in ((i, old[1]), (f, old[1]), (o, new[1]))])  # (3, H)
+
+
+@dataclass(frozen=True)
+class CoupledLSTMCell(LSTMCell):
+    """An LSTM that forgets exactly as much as it takes in: i = 1 - f, (coupled-cell) of `lstm`.
+
+    Three sums a step, in the order f, g, o.
+    """
+
+    gates = state_gates = kept = 3
+
+    def step(self, z_x, z_h, state, inner=None, out=None):
+        _, c = state
+        gates = np.add(z_x, z_h, out=out)  # (3, B, H)
+        f, g, o = gates
+        candidate = np.tanh(g)
+        self.squash.value(gates, out=gates)
+        g[:] = candidate
+        c_new = f * c + (1 - f) * g  # (coupled-cell)
+        return o * np.tanh(c_new), c_new
+
+    def slopes(self, kept, old, new, inner=None):
+        f, g, o = kept.swapaxes(0, 1)
+        tanh_c = np.tanh(new[1])
+        z = self.squash.slope(kept)
+        z[:, 0] *= old[1] - g
+        z[:, 1] = (1 - f) * TANH.slope(g)
+        z[:, 2] *= tanh_c
+        return Slopes(z, c_from_h=o * TANH.slope(tanh_c), keep=f)
