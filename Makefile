@@ -5,7 +5,7 @@ EXERCISES := $(notdir $(wildcard solutions/*))
 CLASS := _build/class
 
 .DEFAULT_GOAL := help
-.PHONY: help course book class test lab release grade clean
+.PHONY: help course book class test matrix lab release grade clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -30,6 +30,9 @@ class: .venv/.set-up  ## the simulated class alone: release, hand in, grade, fee
 test: .venv/.set-up book  ## everything that CI runs
 	@ruff check . && ruff format --check .
 	@pytest -n 2 --dist loadfile
+
+matrix: .venv/.set-up  ## every listed mistake and right way, tried on every exercise
+	@python -m rnncourse.check.matrix solutions exercises
 
 lab: .venv/.set-up  ## JupyterLab on the exercises
 	@jupyter lab --config=lab_config.py

@@ -6,14 +6,20 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "rnncourse"
-OUTSIDE = {"book", "exercises", "solutions", "tests", "benchmarks", "pictures", "lab_config", "nbgrader_config"}
+FOLDERS = {"book", "exercises", "solutions", "tests", "benchmarks", "scoreboard", "pictures"}
+OUTSIDE = FOLDERS | {"lab_config", "nbgrader_config"}
 ALLOWED = {  # room: the rooms of ours that it may import, besides itself
     "cells": set(),
     "shapes": set(),
     "plot": set(),
     "data": set(),
-    "unroll": {"shapes"},
-    "convert": {"cells", "unroll"},
+    "gradcheck": set(),
+    "optim": set(),
+    "losses": {"shapes"},
+    "unroll": {"cells", "shapes"},
+    "layers": {"cells", "unroll"},
+    "train": {"cells", "losses", "optim", "unroll"},
+    "convert": {"cells", "layers", "shapes", "unroll"},
     "check": {"cells"},
     "grading": set(),
 }

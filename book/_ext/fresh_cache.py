@@ -1,48 +1,103 @@
-"""Never build on what is stale: forget executed chapters when the package changed, and pages when the site did.
+"""Never build on what is stale, and never execute again what is not.
 
-Executed chapters are cached by their own text alone, and Sphinx does not rewrite pages when an extension changes.
+MyST-NB caches an executed chapter by its own text alone. Here a chapter also depends on the modules of `rnncourse`
+that it imports, on what these import, on the pinned packages, and on the files that it reads (every string in its
+code that begins with ``../``). Sphinx does not rewrite pages when an extension or a style changes, nor a page that
+shows an output of another (``:doc: other.md``): both are seen to here as well.
 """
 
+import ast
 import hashlib
+import json
+import re
 import shutil
 from pathlib import Path
+
+from jupyter_cache import get_cache
 
 import rnncourse
 
 PACKAGE = Path(rnncourse.__file__).parent
 SITE = Path(__file__).parents[1]  # book/
+CODE = re.compile(r"^```\{code-cell\} python\n(?::[^\n]*\n)*(.*?)^```", re.M | re.S)
 
 
 def setup(app):
-    app.connect("config-inited", forget_what_is_stale, priority=100)  # before MyST-NB opens the cache
+    app.connect("config-inited", forget_stale_pages, priority=100)  # before Sphinx reads its old pages
+    app.connect("env-get-outdated", outdated)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def forget_what_is_stale(app, config):
-    cache, pages = Path(app.outdir).parent / ".jupyter_cache", Path(app.doctreedir)
-    package = fingerprint(*PACKAGE.rglob("*.py"), *PACKAGE.parent.glob("requirements.txt"))
-    site = fingerprint(*SITE.glob("_ext/**/*.*"), *SITE.glob("_static/**/*.*"))
-    if _differs(cache / "package.sha256", package):
-        _renew(cache, "package.sha256", package)
-        _renew(pages, "site.sha256", site)
-    if _differs(pages / "site.sha256", site):
-        _renew(pages, "site.sha256", site)
+def forget_stale_pages(app, config):
+    """Start afresh if the site's own extensions or styles changed."""
+    pages = Path(app.doctreedir)
+    stamp, now = pages / "site.sha256", fingerprint({*SITE.glob("_ext/**/*.*"), *SITE.glob("_static/**/*.*")})
+    if not stamp.exists() or stamp.read_text() != now:
+        shutil.rmtree(pages, ignore_errors=True)
+        pages.mkdir(parents=True)
+        stamp.write_text(now)
 
 
-def fingerprint(*paths: Path) -> str:
+def outdated(app, env, added, changed, removed) -> list[str]:
+    """The pages to read again: those whose code would run differently now, and those that show their outputs."""
+    folder = Path(app.outdir).parent / ".jupyter_cache"
+    stamps = folder / "dependencies.json"
+    before = json.loads(stamps.read_text()) if stamps.exists() else {}
+    sources = {name: Path(env.doc2path(name)).read_text(encoding="utf-8") for name in env.found_docs}
+    now = {name: fingerprint(dependencies(text)) for name, text in sources.items() if CODE.search(text)}
+    stale = {name for name in now if before.get(name) != now[name]}
+    cache = get_cache(folder)
+    for record in cache.list_cache_records():
+        if Path(record.uri).stem in stale:
+            cache.remove_cache(record.pk)
+    stamps.write_text(json.dumps(now))
+    showing = {name for name, text in sources.items() for other in stale | changed if f":doc: {other}.md" in text}
+    return sorted(stale | showing)
+
+
+def dependencies(text: str) -> set[Path]:
+    """The files outside the chapter that the code of a chapter depends on."""
+    found = {PACKAGE.parent / "requirements.txt"}
+    for cell in CODE.findall(text):
+        found |= _with_imports(modules(cell)) | _files_read(cell)
+    return found
+
+
+def modules(source: str) -> set[Path]:
+    """The files of `rnncourse` that a piece of Python imports."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    paths = [PACKAGE.parent.joinpath(*name.split(".")) for name in names if name.split(".")[0] == "rnncourse"]
+    files = [file for path in paths for file in (path.with_suffix(".py"), path / "__init__.py")]
+    return {file for file in files if file.exists()}
+
+
+def _with_imports(files: set[Path]) -> set[Path]:
+    """These files and all that they import of ours, directly or not."""
+    seen, waiting = set(), set(files)
+    while waiting:
+        file = waiting.pop()
+        seen.add(file)
+        waiting |= modules(file.read_text(encoding="utf-8")) - seen
+    return seen
+
+
+def _files_read(source: str) -> set[Path]:
+    """What the strings that begin with ../ lead to: a file, or all files of a folder."""
+    strings = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+    paths = [SITE / text for text in strings if isinstance(text, str) and text.startswith("../")]
+    files = {file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()}
+    return {file for file in files if ".ipynb_checkpoints" not in file.parts}
+
+
+def fingerprint(files: set[Path]) -> str:
     """One hash of the names and contents of the files."""
     digest = hashlib.sha256()
-    for path in sorted(paths):
-        if "__pycache__" not in path.parts:
-            digest.update(path.name.encode() + path.read_bytes())
+    for file in sorted(file.resolve() for file in files):
+        if "__pycache__" not in file.parts:
+            digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
-
-
-def _differs(stamp: Path, value: str) -> bool:
-    return not stamp.exists() or stamp.read_text() != value
-
-
-def _renew(folder: Path, stamp: str, value: str) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    (folder / stamp).write_text(value)

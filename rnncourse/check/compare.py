@@ -20,43 +20,62 @@ def assert_same(name: str, got, want: np.ndarray, axes: tuple[str, ...]) -> None
         raise CheckFailed(problem)
 
 
-def difference(name: str, got, want: np.ndarray, axes: tuple[str, ...]) -> str | None:
+def difference(name: str, got, want: np.ndarray, axes: tuple[str, ...], relative: float | None = None) -> str | None:
     """None if `got` has the shape, the dtype and (to rounding) the values of `want`; else one sentence.
 
-    `axes` names the axes of `want`. With an axis "step" the sentence names the earliest wrong step.
+    `axes` names the axes of `want`. With an axis "step" the sentence names the earliest wrong step, with "step back"
+    the latest: what is computed from the end to the beginning goes wrong there first. Where `want` is a single number,
+    so may `got` be, a Python number too. `relative` is the tolerance relative to the largest entry of `want`, that of
+    rounding if None.
     """
     if got is None:
         return f"{name} is None. Is there a `return`?"
+    if want.ndim == 0 and isinstance(got, float | int | np.number):
+        got = np.asarray(got, dtype=want.dtype)
     if not isinstance(got, np.ndarray):
         return f"{name} should be a NumPy array, but is of type {type(got).__name__}."
     if got.shape != want.shape:
         return f"{name} has the wrong shape: it should be {_shape(want.shape, axes)}, but is {got.shape}."
     if got.dtype != want.dtype:
         return f"{name} has the wrong dtype: the inputs are {want.dtype}, but it is {got.dtype}."
-    wrong = ~(np.abs(got - want) <= tolerance(want))  # "not ≤" rather than ">", so that NaN is wrong too
+    wrong = ~(np.abs(got - want) <= tolerance(want, relative))  # "not ≤" rather than ">", so that NaN is wrong too
     if not wrong.any():
         return None
     index = _first(wrong, axes)
-    place = ", ".join(f"{axis} {i}" for axis, i in zip(axes, index, strict=True))
-    step = f"The first wrong step is {index[axes.index('step')]} (counted from 0). " if "step" in axes else ""
+    if not axes:
+        return f"{name} is wrong: you have {got[index]:.6g}."
+    place = ", ".join(f"{axis.removesuffix(' back')} {i}" for axis, i in zip(axes, index, strict=True))
     return (
-        f"{name} has wrong values in {int(wrong.sum())} of {wrong.size} places. {step}"
+        f"{name} has wrong values in {int(wrong.sum())} of {wrong.size} places. {_first_step(index, axes)}"
         f"At {place} you have {got[index]:.6g}."
     )
 
 
-def tolerance(want: np.ndarray) -> float:
-    """How far a right result may be from `want` through rounding."""
-    return RELATIVE_TOLERANCE.get(want.dtype, 0) * max(1.0, float(np.abs(want).max(initial=0)))
+def tolerance(want: np.ndarray, relative: float | None = None) -> float:
+    """How far a right result may be from `want`: through rounding, or by `relative` of the largest entry."""
+    relative = RELATIVE_TOLERANCE.get(want.dtype, 0) if relative is None else relative
+    return relative * max(1.0, float(np.abs(want).max(initial=0)))
 
 
 def _first(wrong: np.ndarray, axes: tuple[str, ...]) -> tuple[int, ...]:
-    """The first wrong index, the earliest step before all else."""
+    """The first wrong index in the order of computation: the earliest step before all else, or the latest."""
     indices = np.argwhere(wrong)
     if "step" in axes:
         indices = indices[indices[:, axes.index("step")].argsort(kind="stable")]
+    if "step back" in axes:
+        indices = indices[(-indices[:, axes.index("step back")]).argsort(kind="stable")]
     return tuple(map(int, indices[0]))
 
 
+def _first_step(index: tuple[int, ...], axes: tuple[str, ...]) -> str:
+    if "step" in axes:
+        return f"The first wrong step is {index[axes.index('step')]} (counted from 0). "
+    if "step back" in axes:
+        return (
+            f"Going back from the last step, the first wrong one is {index[axes.index('step back')]} (counted from 0). "
+        )
+    return ""
+
+
 def _shape(shape: tuple[int, ...], axes: tuple[str, ...]) -> str:
-    return f"({', '.join(axes)}) = {shape}"
+    return f"({', '.join(axis.removesuffix(' back') for axis in axes)}) = {shape}"

@@ -7,6 +7,7 @@ work; here the notebook is our own and runs in this process, a thousand times fa
 import contextlib
 import copy
 import io
+import warnings
 
 from nbformat import NotebookNode
 
@@ -27,15 +28,20 @@ def answered(notebook: NotebookNode, answers: dict[str, str]) -> NotebookNode:
     return notebook
 
 
-def scores(notebook: NotebookNode) -> dict[str, float]:
-    """Run every code cell in order, as the grader does; the points of each test cell by its grade_id."""
+def scores(notebook: NotebookNode, only: str | None = None) -> dict[str, float]:
+    """Run the code cells in order, as the grader does; the points of each test cell by its grade_id.
+
+    With `only`, the name of a task, no test cell of another task is run.
+    """
     namespace, points = {"__name__": "__main__"}, {}
     for cell in notebook.cells:
-        if cell.cell_type != "code":
+        nbgrader = _nbgrader(cell)
+        another = only is not None and not nbgrader.get("grade_id", "").startswith(f"{only}-")
+        if cell.cell_type != "code" or (nbgrader.get("grade") and another):
             continue
         passed = _runs(cell.source, namespace)
-        if _nbgrader(cell).get("grade"):
-            points[_nbgrader(cell)["grade_id"]] = _nbgrader(cell)["points"] if passed else 0
+        if nbgrader.get("grade"):
+            points[nbgrader["grade_id"]] = nbgrader["points"] if passed else 0
     return points
 
 
@@ -58,9 +64,9 @@ def diagnosis(notebook: NotebookNode, check_cell: str) -> str | None:
 
 
 def _runs(source: str, namespace: dict) -> bool:
-    """Execute one cell; whether it ended without an exception."""
+    """Execute one cell; whether it ended without an exception. As in a notebook, a warning ends nothing."""
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(record=True):
             exec(source, namespace)
     except Exception:
         return False

@@ -361,14 +361,5 @@ JORDAN = Task("jordan_step", _source(jordan_step), (("h", ("example", "unit")), 
 HAND = Task("outputs_by_hand", OUTPUTS_BY_HAND, (("outputs_by_hand", ("step",)),), None,
             HAND_MISTAKES, HAND_VARIANTS)  # fmt: skip
 
-TASKS = {task.name: task for task in (STEP, FORWARD, JORDAN, HAND)}
-
-
-def check(name: str, answer) -> None:
-    """Check the answer to the task `name`: print that it is right or raise CheckFailed with a diagnosis.
-
-    Raises KeyError for a name that is no task of this exercise.
-    """
-    if name not in TASKS:
-        raise KeyError(f"no task {name!r} in this exercise; the tasks are {', '.join(TASKS)}")
-    diagnose.check(TASKS[name], answer)
+TASKS = (STEP, FORWARD, JORDAN, HAND)
+check = diagnose.checker(*TASKS)

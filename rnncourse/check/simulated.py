@@ -8,9 +8,11 @@ from pathlib import Path
 
 import nbformat
 
+from rnncourse.check import recurrence
 from rnncourse.check.notebooks import answered
-from rnncourse.check.recurrence import TASKS
 from rnncourse.check.task import Task, edited
+
+TASKS = {task.name: task for task in recurrence.TASKS}
 
 
 def students() -> dict[str, dict[str, str]]:

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rnncourse.check.unaided import own_work
+
 
 class Mistake(NamedTuple):
     """A misconception: its name, its sentence to the student, and the edits (old, new) of the right answer."""
@@ -47,6 +49,7 @@ class Task:
     mistakes: tuple[Mistake, ...]
     variants: tuple[Variant, ...]
     uses: tuple["Task", ...] = ()  # earlier tasks whose answers this one may call
+    tolerance: float | None = None  # relative, for answers that are approximate; None: that of rounding
 
     def answer(self, source: str | None = None, mistaken_use: tuple["Task", Mistake] | None = None):
         """What `source` (the right answer if None) defines under the task's name.
@@ -74,23 +77,35 @@ class Task:
             return [Outcome(None, TypeError(f"it should be a list of numbers, but is {answer!r}."), ())]
 
     def parts(self, value) -> tuple:
-        """A returned value as a tuple with one entry an output."""
-        if len(self.outputs) > 1 and isinstance(value, tuple | list):
-            return tuple(value)
-        return (value,)
+        """A returned value as a tuple with one entry an output, however it is nested, as in ``h, (h, c)``."""
+        return tuple(_leaves(value)) if len(self.outputs) > 1 else (value,)
 
 
 def call(function: Callable, arguments: dict) -> Outcome:
-    """Call and watch: neither an exception nor a modified argument goes unseen."""
+    """Call and watch: neither an exception nor a modified argument nor a ready-made network goes unseen."""
     before = copy.deepcopy(arguments)
     value = error = None
     try:
-        with np.errstate(all="ignore"):  # a wrong formula may overflow; what comes out is judged, not warned about
+        with np.errstate(all="ignore"), own_work():  # a wrong formula may overflow: it is judged, not warned about
             value = function(**arguments)
     except Exception as exception:
         error = exception
-    changed = tuple(name for name in before if not np.array_equal(before[name], arguments[name]))
+    changed = tuple(name for name in before if not _same(before[name], arguments[name]))
     return Outcome(value, error, changed)
+
+
+def _leaves(value) -> list:
+    """What stands in tuples and lists, at any depth."""
+    if not isinstance(value, tuple | list):
+        return [value]
+    return [leaf for part in value for leaf in _leaves(part)]
+
+
+def _same(before, after) -> bool:
+    """Whether an argument, perhaps of nested lists, still holds the same numbers."""
+    pairs = list(zip(_leaves(before), _leaves(after), strict=False))
+    same_length = len(_leaves(before)) == len(_leaves(after))
+    return same_length and all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
 
 
 def edited(source: str, mistake: Mistake) -> str:

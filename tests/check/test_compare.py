@@ -59,3 +59,29 @@ def test_assert_same_raises_what_a_notebook_shows_without_frames():
         assert_same("h", np.zeros(2), np.ones(2), ("unit",))
     [line] = caught.value._render_traceback_()
     assert "h has wrong values in 2 of 2 places" in line
+
+
+def test_a_single_number_may_be_a_python_number():
+    want = np.asarray(2.5)
+    for right in (2.5, np.float64(2.5), np.asarray(2.5)):
+        assert difference("norm", right, want, ()) is None
+    assert difference("norm", 2.0, want, ()) == "norm is wrong: you have 2."
+    assert "but is of type str" in difference("norm", "2.5", want, ())
+    assert "wrong shape" in difference("norm", np.array([2.5]), want, ())
+
+
+def test_gradients_over_time_go_wrong_first_at_the_latest_step():
+    want = np.zeros((2, 5, 3))
+    got = want.copy()
+    got[0, 1, 2] = got[1, 3, 0] = got[0, 3, 1] = 1
+    message = difference("dx", got, want, ("example", "step back", "unit"))
+    assert "Going back from the last step, the first wrong one is 3 (counted from 0)." in message
+    assert "At example 0, step 3, unit 1 you have 1." in message
+    assert "(example, step, unit) = (2, 5, 3)" in difference("dx", got[:1], want, ("example", "step back", "unit"))
+
+
+def test_an_approximate_answer_has_a_tolerance_of_its_own():
+    want = np.array([100.0, 1.0])
+    assert difference("gradient", want + 1e-5, want, ("entry",), 1e-6) is None
+    assert difference("gradient", want + 1e-3, want, ("entry",), 1e-6) is not None
+    assert difference("gradient", want + 1e-5, want, ("entry",)) is not None

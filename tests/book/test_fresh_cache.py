@@ -1,0 +1,100 @@
+"""The cache of executed chapters is never stale and never larger than it must be: a small book, built for real."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXTENSION = Path(__file__).parents[2] / "book/_ext/fresh_cache.py"
+HEADER = """\
+---
+jupytext: {text_representation: {extension: .md, format_name: myst}}
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+"""
+FILES = {
+    "requirements.txt": "",
+    "numbers.txt": "the answer is 10",
+    "rnncourse/__init__.py": "",
+    "rnncourse/value.py": "from rnncourse.deep import DEEP\nVALUE = f'value {DEEP}'\n",
+    "rnncourse/deep.py": "DEEP = 1\n",
+    "rnncourse/other.py": "",
+    "book/conf.py": """\
+import sys
+sys.path.insert(0, "book/_ext")
+extensions = ["myst_nb", "fresh_cache"]
+nb_execution_mode = "cache"
+nb_execution_raise_on_error = True
+""",
+    "book/index.md": "# Front\n\n```{toctree}\na\nb\n```\n\n```{glue} seen\n:doc: a.md\n```\n",
+    "book/a.md": HEADER
+    + """# A
+
+```{code-cell} python
+from rnncourse.value import VALUE
+from myst_nb import glue
+open("../../ran.log", "a").write("a")
+glue("seen", VALUE)
+```
+""",
+    "book/b.md": HEADER
+    + """# B
+
+```{code-cell} python
+from pathlib import Path
+open("../../ran.log", "a").write("b")
+print(Path("../numbers.txt").read_text())
+```
+""",
+}
+
+
+@pytest.fixture
+def course(tmp_path):
+    folder = tmp_path / "course"
+    for name, text in FILES.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (folder / "book/_ext").mkdir()
+    shutil.copy(EXTENSION, folder / "book/_ext")
+    return folder
+
+
+def build(course: Path) -> str:
+    """Build the book; the chapters that were executed, in alphabetical order."""
+    log = course.parent / "ran.log"
+    log.write_text("")
+    command = [sys.executable, "-m", "sphinx", "-q", "book", "_build/html"]
+    result = subprocess.run(
+        command, cwd=course, env=os.environ | {"PYTHONPATH": str(course)}, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return "".join(sorted(log.read_text()))
+
+
+def page(course: Path, name: str) -> str:
+    return (course / f"_build/html/{name}.html").read_text()
+
+
+def test_a_chapter_is_executed_again_exactly_when_what_it_runs_has_changed(course):
+    assert build(course) == "ab"
+    assert build(course) == ""
+    (course / "rnncourse/other.py").write_text("UNUSED = 1\n")
+    assert build(course) == ""
+
+    (course / "rnncourse/deep.py").write_text("DEEP = 2\n")  # imported by what A imports
+    assert build(course) == "a"
+    assert "value 2" in page(course, "a")
+    assert "value 2" in page(course, "index")  # which shows an output of A
+
+    (course / "numbers.txt").write_text("the answer is 20")  # read by B
+    assert build(course) == "b"
+    assert "the answer is 20" in page(course, "b")
+
+    (course / "requirements.txt").write_text("numpy==9")
+    assert build(course) == "ab"
+    assert build(course) == ""
