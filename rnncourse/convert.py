@@ -1,84 +1,253 @@
-"""The same weights in the layouts of other libraries and of papers.
+"""The same weights in the layouts of other libraries and of papers, and in the other forms of the GRU.
 
-The course writes vectors as rows: ``x U + h W + b``. PyTorch stores the transposed matrices; Keras stores rows
-like the course, but only one bias; most papers write columns, ``U x + W h + b``.
+The course writes vectors as rows: ``x U + b_x + h W + b_h``. PyTorch stores the transposed matrices; Keras stores rows
+like the course, but mostly one bias; most papers write columns, ``U x + W h + b``. Where only the sum of two biases
+counts, a layout with one bias holds the sum: the function stays the same to rounding, the way back gives b_h = 0.
+
+All functions copy, and refuse parameters that do not fit the cell as `unroll` does.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from rnncourse.cells import RNNCell
-from rnncourse.unroll import Parameters
+from rnncourse.cells import Cell, GRUCell, LSTMCell, ResetBeforeGRUCell, RNNCell
+from rnncourse.layers import Layer
+from rnncourse.shapes import check_array
+from rnncourse.unroll import Parameters, check_parameters
+
+# ---------------------------------------------------------------- PyTorch
+
+
+def to_torch(cell: Cell, parameters: Parameters | list[Layer]) -> torch.nn.RNNBase:
+    """A batch-first `torch.nn.RNN`, `LSTM` or `GRU` of the same dtype with the same numbers: exact.
+
+    A list of layers, as of `rnncourse.layers`, gives a module with as many layers and directions. PyTorch's random
+    state stays as it was. Raises ValueError for a cell that PyTorch does not have (linear, hard gates, peepholes,
+    coupled gates, reset before the product) and for layers that read in one direction here and in two there, and
+    PyTorch's RuntimeError, with the shapes, for layers that do not fit on each other.
+    """
+    kind, options = _torch_kind(cell)
+    layers = parameters if isinstance(parameters, list) else [(parameters,)]
+    directions = {len(layer) for layer in layers}
+    if directions not in ({1}, {2}):
+        raise ValueError(f"PyTorch's layers read all in one direction or all in two, got {[len(a) for a in layers]}")
+    shapes = options | {"num_layers": len(layers), "bidirectional": directions == {2}, "batch_first": True}
+    return _torch_module(kind, shapes, cell, [parameters for layer in layers for parameters in layer])
+
+
+def to_torch_cell(cell: Cell, parameters: Parameters) -> torch.nn.RNNCellBase:
+    """A `torch.nn.RNNCell`, `LSTMCell` or `GRUCell`, as `to_torch`."""
+    kind, options = _torch_kind(cell)
+    return _torch_module(kind + "Cell", options, cell, [parameters])
+
+
+def from_torch(module: torch.nn.RNNBase | torch.nn.RNNCellBase) -> tuple[Cell, Parameters | list[Layer]]:
+    """The cell and the parameters of a `torch.nn.RNN`, `LSTM`, `GRU` or one of their cells: exact.
+
+    A module with one layer and one direction gives `Parameters`, any other a list of layers. A module without bias
+    gets zeros. Dropout between layers is no weight: pass it to `unroll_layers`. Raises TypeError for another module,
+    ValueError for an LSTM with projections (proj_size).
+    """
+    if not isinstance(module, torch.nn.RNNBase | torch.nn.RNNCellBase):
+        raise TypeError(f"expected a torch.nn.RNN, LSTM, GRU or one of their cells, got {type(module).__name__}")
+    if getattr(module, "proj_size", 0):
+        raise ValueError(f"an LSTM with projections has no counterpart here, got proj_size={module.proj_size}")
+    if isinstance(module, torch.nn.RNNCellBase):
+        return _our_cell(module), _from_torch(module, "")
+    sides = ("", "_reverse") if module.bidirectional else ("",)
+    layers = [tuple(_from_torch(module, f"_l{n}{side}") for side in sides) for n in range(module.num_layers)]
+    return _our_cell(module), layers[0][0] if len(layers) == len(sides) == 1 else layers
+
+
+def _torch_kind(cell: Cell) -> tuple[str, dict]:
+    """The name and the options of PyTorch's layer for this cell."""
+    if type(cell) is RNNCell and cell.activation != "linear":
+        return "RNN", {"nonlinearity": cell.activation}
+    if cell == LSTMCell("sigmoid"):
+        return "LSTM", {}
+    if cell == GRUCell():
+        return "GRU", {}
+    raise ValueError(f"PyTorch has RNN (tanh, relu), LSTM (gate sigmoid) and GRU (reset after the product), not {cell}")
+
+
+def _our_cell(module) -> Cell:
+    if isinstance(module, torch.nn.LSTM | torch.nn.LSTMCell):
+        return LSTMCell()
+    return GRUCell() if isinstance(module, torch.nn.GRU | torch.nn.GRUCell) else RNNCell(module.nonlinearity)
+
+
+def _torch_module(kind: str, options: dict, cell: Cell, directions: list[Parameters]) -> torch.nn.Module:
+    for parameters in directions:
+        check_parameters(cell, parameters, {})
+    D, H = directions[0].U.shape[0], directions[0].W.shape[0]
+    weights = [torch.tensor(np.ascontiguousarray(a.T)) for parameters in directions for a in parameters[:4]]
+    with torch.random.fork_rng(devices=[]):  # what the module draws is overwritten
+        module = getattr(torch.nn, kind)(D, H, dtype=weights[0].dtype, **options)
+    module.load_state_dict(dict(zip(module.state_dict(), weights, strict=True)))
+    return module
+
+
+def _from_torch(module, suffix: str) -> Parameters:
+    names = [f"{name}{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    U, W, *biases = (getattr(module, name).detach().numpy().T.copy() for name in names[: 4 if module.bias else 2])
+    return Parameters(U, W, *(biases or (np.zeros(U.shape[1], U.dtype), np.zeros(W.shape[1], W.dtype))))
+
+
+# ---------------------------------------------------------------- Keras
 
 
 class KerasWeights(NamedTuple):
-    """What ``layer.get_weights()`` returns for `keras.layers.SimpleRNN`, in this order."""
+    """What ``layer.get_weights()`` returns for Keras's `SimpleRNN`, `LSTM` and `GRU`, in this order.
 
-    kernel: np.ndarray  # (D, H) = U
-    recurrent_kernel: np.ndarray  # (H, H) = W
-    bias: np.ndarray  # (H,) = b_x + b_h
+    The order of the gates is i, f, c, o for the LSTM (ours, i, f, g, o, by another name) and z, r, h for the GRU.
+    """
+
+    kernel: np.ndarray  # (D, G·H)
+    recurrent_kernel: np.ndarray  # (H, G·H)
+    bias: np.ndarray  # (G·H,); (2, 3·H), from the input and from the state, for a GRU with reset_after=True
+
+
+def to_keras(cell: Cell, parameters: Parameters) -> KerasWeights:
+    """Copies in the layout of one Keras layer.
+
+    Exact for a GRU with reset after the product (Keras's default, reset_after=True), which keeps both biases there.
+    The plain cell, the LSTM and the GRU with reset before the product (reset_after=False) keep the sum. Hard gates mean
+    ``recurrent_activation="hard_sigmoid"`` of Keras 3; that of Keras 2 had another slope. Raises ValueError for
+    peepholes and coupled gates, which Keras does not have.
+    """
+    _require_keras(cell)
+    check_parameters(cell, parameters, {})
+    U, W, b_x, b_h, inner = parameters
+    if isinstance(cell, ResetBeforeGRUCell):
+        W, b_h = np.hstack([W, inner]), np.append(b_h, np.zeros_like(inner[0]))
+    bias = np.stack([b_x, b_h]) if isinstance(cell, GRUCell) else b_x + b_h
+    return KerasWeights(*(_keras_order(cell, array, len(W)) for array in (U, W, bias)))
+
+
+def from_keras(cell: Cell, weights: Sequence[np.ndarray]) -> Parameters:
+    """Copies in the course's layout, from what ``layer.get_weights()`` returns; the reverse of `to_keras`.
+
+    Raises ValueError for a cell that Keras does not have, for another number of arrays than three and for shapes that
+    do not fit the cell.
+    """
+    _require_keras(cell)
+    if len(weights) != 3:
+        raise ValueError(f"weights must be kernel, recurrent_kernel and bias, got {len(weights)} array(s)")
+    sizes, both = {"2": 2}, isinstance(cell, GRUCell)
+    axes = [("D", "G·H"), ("H", "G·H"), ("2", "G·H") if both else ("G·H",)]
+    for name, array, names in zip(KerasWeights._fields, weights, axes, strict=True):
+        sizes = check_array(name, array, names, sizes)
+    H = sizes["H"]
+    U, W, bias = (_keras_order(cell, array, H) for array in weights)
+    b_x, b_h = bias if both else (bias, np.zeros_like(bias))
+    inner = None
+    if isinstance(cell, ResetBeforeGRUCell):
+        W, inner, b_h = W[:, : 2 * H].copy(), W[:, 2 * H :].copy(), b_h[: 2 * H].copy()
+    parameters = Parameters(U, W, b_x, b_h, inner)
+    check_parameters(cell, parameters, {})
+    return parameters
+
+
+def _require_keras(cell: Cell) -> None:
+    if type(cell) not in (RNNCell, LSTMCell, GRUCell, ResetBeforeGRUCell):
+        raise ValueError(f"Keras has SimpleRNN, LSTM and GRU, without peepholes or coupled gates, not {cell}")
+
+
+def _keras_order(cell: Cell, array: np.ndarray, H: int) -> np.ndarray:
+    """A copy with r, z, n along the last axis as z, r, n or the reverse; other cells' gates stay where they are."""
+    if not isinstance(cell, GRUCell | ResetBeforeGRUCell):
+        return array.copy()
+    return np.concatenate([array[..., H : 2 * H], array[..., :H], array[..., 2 * H :]], axis=-1)
+
+
+# ---------------------------------------------------------------- papers
 
 
 class PaperWeights(NamedTuple):
-    """``s_t = f(U x_t + W s_{t-1} + b)`` with column vectors."""
+    """``U x_t + W s_{t-1} + b`` with column vectors; the gates' rows under each other, in the course's order."""
 
-    U: np.ndarray  # (H, D)
-    W: np.ndarray  # (H, H)
-    b: np.ndarray  # (H,)
+    U: np.ndarray  # (G·H, D)
+    W: np.ndarray  # (G·H, H)
+    b: np.ndarray  # (G·H,)
 
 
-def to_torch(cell: RNNCell, parameters: Parameters) -> torch.nn.RNN:
-    """A one-layer, batch-first `torch.nn.RNN` of the same dtype with copies of the same numbers.
+def to_papers(cell: Cell, parameters: Parameters) -> PaperWeights:
+    """Copies for column vectors, one bias each: for cells in which only the sum of the biases counts.
 
-    PyTorch's random state stays as it was. Raises ValueError for a linear cell, which `torch.nn.RNN` does not
-    know, and PyTorch's RuntimeError, with the shapes, for arrays that do not fit together.
+    Raises ValueError for the others: peepholes have weights that these three cannot hold, and in a GRU one bias stands
+    inside the reset gate's product and one outside.
     """
-    if cell.activation == "linear":
-        raise ValueError("torch.nn.RNN knows the activations 'tanh' and 'relu', got 'linear'")
-    D, H = parameters.U.shape
-    weights = [torch.tensor(np.ascontiguousarray(array.T)) for array in parameters]
-    with torch.random.fork_rng(devices=[]):  # what the module draws is overwritten
-        rnn = torch.nn.RNN(D, H, nonlinearity=cell.activation, batch_first=True, dtype=weights[0].dtype)
-    rnn.load_state_dict(dict(zip(rnn.state_dict(), weights, strict=True)))
-    return rnn
-
-
-def from_torch(rnn: torch.nn.RNN) -> tuple[RNNCell, Parameters]:
-    """The cell and a copy of the parameters of a one-layer, one-direction `torch.nn.RNN`.
-
-    A module without bias gets zeros. Raises TypeError for another module, ValueError for more layers or
-    directions.
-    """
-    if not isinstance(rnn, torch.nn.RNN):
-        raise TypeError(f"expected a torch.nn.RNN, got {type(rnn).__name__}")
-    if rnn.num_layers != 1 or rnn.bidirectional:
-        raise ValueError(
-            f"expected one layer and one direction, got num_layers={rnn.num_layers}, bidirectional={rnn.bidirectional}"
-        )
-    U, W, *biases = (p.detach().numpy().T.copy() for p in rnn.parameters())
-    b_x, b_h = biases or (np.zeros(rnn.hidden_size, U.dtype), np.zeros(rnn.hidden_size, U.dtype))
-    return RNNCell(rnn.nonlinearity), Parameters(U, W, b_x, b_h)
-
-
-def to_keras(parameters: Parameters) -> KerasWeights:
-    """Copies in Keras's layout. Exact for the plain cell, where only the sum of the biases counts."""
-    return KerasWeights(parameters.U.copy(), parameters.W.copy(), parameters.b_x + parameters.b_h)
-
-
-def from_keras(weights: KerasWeights) -> Parameters:
-    """Copies in the course's layout; b_h is zero."""
-    kernel, recurrent_kernel, bias = weights
-    return Parameters(kernel.copy(), recurrent_kernel.copy(), bias.copy(), np.zeros_like(bias))
-
-
-def to_papers(parameters: Parameters) -> PaperWeights:
-    """Copies for column vectors. Exact for the plain cell, where only the sum of the biases counts."""
+    _require_one_sum(cell)
+    check_parameters(cell, parameters, {})
     return PaperWeights(parameters.U.T.copy(), parameters.W.T.copy(), parameters.b_x + parameters.b_h)
 
 
-def from_papers(weights: PaperWeights) -> Parameters:
-    """Copies in the course's layout; b_h is zero."""
+def from_papers(cell: Cell, weights: Sequence[np.ndarray]) -> Parameters:
+    """Copies in the course's layout; b_h is zero. Raises as `to_papers`."""
+    _require_one_sum(cell)
     U, W, b = weights
-    return Parameters(U.T.copy(), W.T.copy(), b.copy(), np.zeros_like(b))
+    parameters = Parameters(U.T.copy(), W.T.copy(), b.copy(), np.zeros_like(b))
+    check_parameters(cell, parameters, {})
+    return parameters
+
+
+def _require_one_sum(cell: Cell) -> None:
+    if not cell.only_sum or cell.inner_shape(1):
+        raise ValueError(f"U, W and one b cannot hold all weights of {cell}")
+
+
+# ---------------------------------------------------------------- the other forms of the GRU
+
+
+def swap_update(cell: Cell, parameters: Parameters) -> Parameters:
+    """The parameters for an update gate that means the opposite: h' = z n + (1 - z) h instead of (1 - z) n + z h.
+
+    1 - sigmoid(a) = sigmoid(-a), so the gate's weights and biases change their sign, and nothing else: exact, and its
+    own reverse. Cho et al. (2014) write the course's form, Chung et al. (2014) the other. Raises ValueError for a
+    cell that is no GRU.
+    """
+    _require_gru(cell)
+    check_parameters(cell, parameters, {})
+    H = parameters.W.shape[0]
+    turned = _copied(*parameters)
+    for array in turned[:4]:
+        array[..., H : 2 * H] *= -1
+    return turned
+
+
+def swap_reset(cell: Cell, parameters: Parameters) -> tuple[Cell, Parameters]:
+    """The GRU with the reset gate on the other side of the product, and parameters that make it the same function.
+
+    They are the same for every gate r only where ``r (h W_n + b_hn) = (r h) W_n``: W_n is diagonal, so that no unit
+    reads another one's state, and b_hn is zero. Then the conversion is exact, and its own reverse. Raises ValueError
+    for any other parameters and for a cell that is no GRU.
+    """
+    _require_gru(cell)
+    check_parameters(cell, parameters, {})
+    U, W, b_x, b_h, inner = parameters
+    H, after = W.shape[0], isinstance(cell, GRUCell)
+    W_n, b_hn = (W[:, 2 * H :], b_h[2 * H :]) if after else (inner, np.zeros_like(inner[0]))
+    _require_zero("W_n off its diagonal", W_n * (1 - np.eye(H)), "r scales columns after the product, rows before it")
+    _require_zero("b_hn", b_hn, "r scales it after the product only")
+    if after:
+        return ResetBeforeGRUCell(), _copied(U, W[:, : 2 * H], b_x, b_h[: 2 * H], W_n)
+    return GRUCell(), _copied(U, np.hstack([W, W_n]), b_x, np.append(b_h, b_hn))
+
+
+def _copied(*arrays: np.ndarray | None) -> Parameters:
+    return Parameters(*(None if array is None else array.copy() for array in arrays))
+
+
+def _require_zero(name: str, array: np.ndarray, why: str) -> None:
+    if array.any():
+        index = tuple(map(int, np.argwhere(array)[0]))
+        place = ", ".join(map(str, index))
+        raise ValueError(f"{name} must be zero ({why}), but the entry [{place}] is {array[index]}")
+
+
+def _require_gru(cell: Cell) -> None:
+    if not isinstance(cell, GRUCell | ResetBeforeGRUCell):
+        raise ValueError(f"cell must be GRUCell() or ResetBeforeGRUCell(), got {cell}")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnncourse.cells import Cell
+from rnncourse.shapes import check_array
 from rnncourse.unroll import Parameters, Unrolled, bptt, init_parameters, unroll
 
 Layer = tuple[Parameters, ...]
@@ -102,9 +103,8 @@ def bptt_layers(
     `d_states` that of its states, zeros if None. Raises as `bptt` does, and ValueError where the tape or
     the states do not fit the layers.
     """
-    if len(tape) != len(layers):
-        raise ValueError(f"the tape is that of {len(tape)} layers, but there are {len(layers)}")
-    _check(layers, d_states, 0.0, None)
+    _check(layers, d_states, 0.0, None, name="d_states")
+    _check_tape(layers, tape, d_hidden)
     d_states = d_states or [(None,) * len(layer) for layer in layers]
     gradients, first = [], []
     for layer, (runs, factors), d_last in reversed(list(zip(layers, tape, d_states, strict=True))):
@@ -125,7 +125,7 @@ def _turned(array: np.ndarray, direction: int) -> np.ndarray:
     return array[:, ::-1] if direction else array
 
 
-def _check(layers, states, dropout, rng) -> None:
+def _check(layers, states, dropout, rng, name="states") -> None:
     if not layers:
         raise ValueError("there must be at least one layer, got none")
     for number, layer in enumerate(layers):
@@ -133,8 +133,19 @@ def _check(layers, states, dropout, rng) -> None:
             raise ValueError(f"layers[{number}] must be a tuple of one or two Parameters, got {type(layer).__name__}")
     if states is not None and [len(state) for state in states] != [len(layer) for layer in layers]:
         wanted = ", ".join(str(len(layer)) for layer in layers)
-        raise ValueError(f"states must hold a state for every layer and direction ({wanted} directions)")
+        raise ValueError(f"{name} must hold a state for every layer and direction ({wanted} directions)")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be a probability in [0, 1), got {dropout}")
     if dropout and rng is None:
         raise TypeError("dropout needs rng, a numpy.random.Generator")
+
+
+def _check_tape(layers, tape, d_hidden) -> None:
+    if not isinstance(tape, list):
+        raise TypeError(f"tape must be the tape of unroll_layers, got {type(tape).__name__}")
+    theirs, ours = [len(runs) for runs, _ in tape], [len(layer) for layer in layers]
+    if theirs != ours:
+        raise ValueError(f"the tape is that of layers with {theirs} directions, the layers have {ours}")
+    B, T, H = tape[-1][0][0].hidden.shape
+    width = "H" if ours[-1] == 1 else "2 H"
+    check_array("d_hidden", d_hidden, ("B", "T", width), {"B": B, "T": T, width: ours[-1] * H})

@@ -6,11 +6,11 @@ import numpy as np
 def check_array(name: str, array: np.ndarray, axes: tuple[str, ...], sizes: dict[str, int]) -> dict[str, int]:
     """Return `sizes` with the axes of `array` added, e.g. ``check_array("U", U, ("D", "H"), {"D": 3})``.
 
-    Raises TypeError if `array` is no NumPy array of a real or complex floating type, ValueError if its rank is
+    Raises TypeError if `array` is no plain NumPy array of a real or complex floating type, ValueError if its rank is
     not ``len(axes)`` or an axis contradicts a size that is known already. The message names the argument,
     the expected and the actual shape.
     """
-    if not isinstance(array, np.ndarray):
+    if not _plain(array):
         raise TypeError(f"{name} must be a NumPy array of shape {_shape(axes, sizes)}, got {type(array).__name__}")
     if not np.issubdtype(array.dtype, np.inexact):
         raise TypeError(f"{name} must be of a floating type such as float32 or float64, got {array.dtype}")
@@ -54,11 +54,16 @@ def check_parts(name: str, state: tuple, parts: int, sizes: dict[str, int], dtyp
 
 def check_mask(mask: np.ndarray, batch: int, steps: int) -> None:
     """Raise unless `mask` is a Boolean array (B, T): TypeError for another type, ValueError for another shape."""
-    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
-        got = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
+    if not _plain(mask) or mask.dtype != np.bool_:
+        got = mask.dtype if _plain(mask) else type(mask).__name__
         raise TypeError(f"mask must be a Boolean NumPy array, True at real steps, got {got}")
     if mask.shape != (batch, steps):
         raise ValueError(f"mask must have shape (B, T) = ({batch}, {steps}), got {mask.shape}")
+
+
+def _plain(array) -> bool:
+    """Masked arrays and matrices are NumPy arrays too, but calculate in their own ways."""
+    return isinstance(array, np.ndarray) and not isinstance(array, np.ma.MaskedArray | np.matrix)
 
 
 def _shape(axes: tuple[str, ...], sizes: dict[str, int]) -> str:

@@ -32,6 +32,7 @@ class Tape(NamedTuple):
     states: tuple[np.ndarray, ...]  # each part (T + 1, B, H), the initial state first
     kept: np.ndarray  # (T, K, B, H) what the cell keeps of each step
     mask: np.ndarray | None  # (T, B)
+    cell: Cell  # whose steps these are
 
 
 class Unrolled(NamedTuple):
@@ -89,7 +90,7 @@ def unroll(
     x, state = _check(cell, parameters, x, state, mask)
     U, W, b_x, b_h, inner = parameters
     (B, T, _), H = x.shape, W.shape[0]
-    x = np.ascontiguousarray(x.swapaxes(0, 1))  # (T, B, D)
+    x = np.array(x.swapaxes(0, 1), order="C")  # (T, B, D), a copy: the tape must not change with the caller's x
     mask = None if mask is None else mask.T.copy()  # (T, B)
     kept = np.empty((T, cell.kept, B, H), x.dtype)
     product = np.empty((B, W.shape[1]), x.dtype)  # h W: the same memory in every step
@@ -99,7 +100,7 @@ def unroll(
     for block in _blocks(T, B * U.shape[1]):
         z_x = _rows(x[block]) @ U  # many steps in one product
         z_x += bias
-        z_x = z_x.reshape(-1, B, cell.gates, H).swapaxes(1, 2)  # (steps, G, B, H)
+        z_x = z_x.reshape(block.stop - block.start, B, cell.gates, H).swapaxes(1, 2)  # (steps, G, B, H)
         for t, z in enumerate(z_x, start=block.start):
             np.matmul(state[0], W, out=product)
             if not cell.only_sum:
@@ -109,7 +110,7 @@ def unroll(
             states.append(state)
     history = tuple(np.stack(part) for part in zip(*states, strict=True))  # each (T + 1, B, H)
     hidden = _read_only(history[0][1:].swapaxes(0, 1))
-    return Unrolled(hidden, tuple(part[-1].copy() for part in history), Tape(x, history, kept, mask))
+    return Unrolled(hidden, tuple(part[-1].copy() for part in history), Tape(x, history, kept, mask, cell))
 
 
 def bptt(
@@ -127,12 +128,12 @@ def bptt(
     With `truncation` k the sequence is cut into pieces of k steps, and no gradient passes from a piece to the one
     before it. The memory is that of the tape and of one d_z (T, B, G, H).
 
-    Raises as `unroll` does, and ValueError for a truncation below 1. Equations (bptt-delta) to (bptt-first) of the
-    chapter `bptt`.
+    Raises as `unroll` does, and ValueError for the tape of another cell and a truncation below 1. Equations
+    (bptt-delta) to (bptt-first) of the chapter `bptt`.
     """
-    U, W, _, _, inner = parameters
-    (T, B, D), H = tape.x.shape, W.shape[0]
-    d_state = _check_gradients(cell, tape, d_hidden, d_state, truncation)
+    d_state = _check_gradients(cell, parameters, tape, d_hidden, d_state, truncation)
+    _, W, _, _, inner = parameters
+    (T, B, _), H = tape.x.shape, W.shape[0]
     old, new = _part(tape.states, slice(None, -1)), _part(tape.states, slice(1, None))
     d_z_x = np.empty((T, B, cell.gates, H), tape.x.dtype)
     d_z_h = d_z_x if cell.only_sum else np.empty((T, B, cell.state_gates, H), tape.x.dtype)
@@ -200,9 +201,7 @@ def _read_only(array: np.ndarray) -> np.ndarray:
 def _check(cell, parameters, x, state, mask) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     """Refuse what does not fit; return x with zeros at padding, and the initial state."""
     sizes = check_array("x", x, ("B", "T", "D"), {})
-    if not isinstance(parameters, Parameters):
-        raise TypeError(f"parameters must be rnncourse.unroll.Parameters, got {type(parameters).__name__}")
-    sizes = _check_parameters(cell, parameters, sizes, x.dtype)
+    sizes = check_parameters(cell, parameters, sizes, x.dtype)
     if mask is not None:
         check_mask(mask, sizes["B"], sizes["T"])
         x = np.where(mask[:, :, None], x, 0)  # what stands at padding could overflow, and warn
@@ -212,11 +211,14 @@ def _check(cell, parameters, x, state, mask) -> tuple[np.ndarray, tuple[np.ndarr
     return x, check_parts("state", state, cell.state_parts, sizes, x.dtype)
 
 
-def _check_parameters(cell, parameters, sizes, dtype) -> dict[str, int]:
+def check_parameters(cell: Cell, parameters: Parameters, sizes: dict[str, int], dtype=None) -> dict[str, int]:
+    """Refuse what does not fit the cell, the sizes that are known or the dtype (None: that of U); return all sizes."""
+    if not isinstance(parameters, Parameters):
+        raise TypeError(f"parameters must be rnncourse.unroll.Parameters, got {type(parameters).__name__}")
     W = parameters.W
     of_input, of_state = ("G·H", "G·H") if cell.gates == cell.state_gates else ("G·H", "W's G·H")
-    if isinstance(W, np.ndarray) and W.ndim == 2:  # H is what W says; every other array must agree
-        H = W.shape[0]
+    if isinstance(W, np.ndarray) and W.ndim == 2:  # H is what the tape or W says; every other array must agree
+        H = sizes.get("H", W.shape[0])
         sizes = sizes | {"H": H, of_input: cell.gates * H, of_state: cell.state_gates * H}
     # W first: if it contradicts itself, it is named and not an array that is right
     axes = {"W": ("H", of_state), "U": ("D", of_input), "b_x": (of_input,), "b_h": (of_state,)}
@@ -228,6 +230,7 @@ def _check_parameters(cell, parameters, sizes, dtype) -> dict[str, int]:
     if shape is not None:
         inner_axes = tuple("H" if size == sizes["H"] else str(size) for size in shape)
         check_array("inner", parameters.inner, inner_axes, sizes | {str(size): size for size in shape})
+    dtype = parameters.U.dtype if dtype is None else dtype
     for name, array in zip(parameters._fields, parameters, strict=True):
         if array is not None:
             check_dtype(name, array, dtype)
@@ -235,12 +238,16 @@ def _check_parameters(cell, parameters, sizes, dtype) -> dict[str, int]:
     return sizes
 
 
-def _check_gradients(cell, tape, d_hidden, d_state, truncation) -> list[np.ndarray]:
+def _check_gradients(cell, parameters, tape, d_hidden, d_state, truncation) -> list[np.ndarray]:
     """Refuse what does not fit; return the gradient of the last state."""
+    if not isinstance(tape, Tape):
+        raise TypeError(f"tape must be the tape of an unroll, got {type(tape).__name__}")
+    if tape.cell != cell:
+        raise ValueError(f"the tape is that of {tape.cell}, not of {cell}")
     if truncation is not None and truncation < 1:
         raise ValueError(f"truncation must be at least 1 step, got {truncation}")
-    (T, B, _), H, dtype = tape.x.shape, tape.states[0].shape[2], tape.x.dtype
-    sizes = {"B": B, "T": T, "H": H}
+    (T, B, D), H, dtype = tape.x.shape, tape.states[0].shape[2], tape.x.dtype
+    sizes = check_parameters(cell, parameters, {"B": B, "T": T, "D": D, "H": H}, dtype)
     check_array("d_hidden", d_hidden, ("B", "T", "H"), sizes)
     check_dtype("d_hidden", d_hidden, dtype)
     check_finite("d_hidden", d_hidden)

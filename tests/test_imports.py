@@ -17,7 +17,7 @@ ALLOWED = {  # room: the rooms of ours that it may import, besides itself
     "optim": set(),
     "losses": {"shapes"},
     "unroll": {"cells", "shapes"},
-    "layers": {"cells", "unroll"},
+    "layers": {"cells", "shapes", "unroll"},
     "train": {"cells", "losses", "optim", "unroll"},
     "convert": {"cells", "layers", "shapes", "unroll"},
     "check": {"cells"},
