@@ -33,7 +33,10 @@ def difference(name: str, got, want: np.ndarray, axes: tuple[str, ...], relative
     if want.ndim == 0 and isinstance(got, float | int | np.number):
         got = np.asarray(got, dtype=want.dtype)
     if not isinstance(got, np.ndarray):
-        return f"{name} should be a NumPy array, but is of type {type(got).__name__}."
+        kind = "a NumPy array" if want.ndim else "a number"
+        return f"{name} should be {kind}, but is of type {type(got).__name__}."
+    if want.ndim == 0 and got.shape != ():
+        return f"{name} should be a single number, but is an array of shape {got.shape}."
     if got.shape != want.shape:
         return f"{name} has the wrong shape: it should be {_shape(want.shape, axes)}, but is {got.shape}."
     if got.dtype != want.dtype:

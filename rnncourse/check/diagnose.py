@@ -48,7 +48,7 @@ def describe(task: Task, got: Outcome, want: Outcome) -> str | None:
         return _describe_error(got.error)
     values = task.parts(got.value)
     if len(values) != len(task.outputs):
-        return f"it should return {_and([name for name, _ in task.outputs])}, but returns {_kind(got.value)}."
+        return f"it should return {_and([name for name, _ in task.outputs])}, but returns {_kind(got.value)}"
     for (name, axes), value, right in zip(task.outputs, values, task.parts(want.value), strict=True):
         problem = difference(name, value, np.asarray(right), axes, task.tolerance)
         if problem:
@@ -117,9 +117,9 @@ def _message(task: Task, case: str, problem: str, mistake: Mistake | None) -> st
 
 
 def _sizes(task: Task, number: int) -> str:
-    return ", ".join(
-        f"{name} {_size(value)}" for name, value in task.cases()[number - 1].items() if not callable(value)
-    )
+    sizes = {name: _size(value) for name, value in task.cases()[number - 1].items() if not callable(value)}
+    unbroken = (f"{name} {size}".replace(" ", "\N{NO-BREAK SPACE}") for name, size in sizes.items())
+    return ", ".join(unbroken)  # a line ends between two arguments, not within a shape
 
 
 def _size(value) -> str:
@@ -130,7 +130,9 @@ def _size(value) -> str:
 
 
 def _kind(value) -> str:
-    return f"{len(value)} values" if isinstance(value, tuple | list) else f"one {type(value).__name__}"
+    if value is None:
+        return "nothing. Is there a `return`?"
+    return f"{len(value)} values." if isinstance(value, tuple | list) else f"one {type(value).__name__}."
 
 
 def _and(names) -> str:

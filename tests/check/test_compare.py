@@ -66,8 +66,8 @@ def test_a_single_number_may_be_a_python_number():
     for right in (2.5, np.float64(2.5), np.asarray(2.5)):
         assert difference("norm", right, want, ()) is None
     assert difference("norm", 2.0, want, ()) == "norm is wrong: you have 2."
-    assert "but is of type str" in difference("norm", "2.5", want, ())
-    assert "wrong shape" in difference("norm", np.array([2.5]), want, ())
+    assert "should be a number, but is of type str" in difference("norm", "2.5", want, ())
+    assert "should be a single number, but is an array of shape (1,)" in difference("norm", np.array([2.5]), want, ())
 
 
 def test_gradients_over_time_go_wrong_first_at_the_latest_step():
