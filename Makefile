@@ -5,7 +5,7 @@ EXERCISES := $(notdir $(wildcard solutions/*))
 CLASS := _build/class
 
 .DEFAULT_GOAL := help
-.PHONY: help course book class test matrix lab release grade clean
+.PHONY: help course book class test matrix lab release grade bench scoreboard clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -42,6 +42,12 @@ release: .venv/.set-up  ## solutions/ -> exercises/ (replaced), recorded in the 
 
 grade: .venv/.set-up  ## grade submitted/ (make grade ASSIGNMENT=recurrence)
 	@python -m rnncourse.grading $(or $(ASSIGNMENT),recurrence)
+
+bench: .venv/.set-up  ## our cells' time and memory against PyTorch's (3 minutes; into benchmarks/results.json)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.cells
+
+scoreboard: .venv/.set-up  ## train every network that the scoreboard compares (half an hour; into scoreboard/results)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m scoreboard $(TASKS)
 
 clean:  ## remove what make built, except .venv
 	@rm -rf _build .pytest_cache .ruff_cache

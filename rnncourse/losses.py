@@ -25,10 +25,11 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray, mask: np.ndarray | Non
     labels that are no integers.
     """
     B, T, K = check_array("logits", logits, ("B", "T", "K"), {}).values()
+    if not isinstance(labels, np.ndarray) or not np.issubdtype(labels.dtype, np.integer):
+        got = labels.dtype if isinstance(labels, np.ndarray) else type(labels).__name__
+        raise TypeError(f"labels must be a NumPy array of integers, got {got}")
     if labels.shape != (B, T):
         raise ValueError(f"labels must have shape (B, T) = ({B}, {T}), got {labels.shape}")
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise TypeError(f"labels must be integers, got {labels.dtype}")
     mask = np.ones((B, T), dtype=bool) if mask is None else mask
     check_mask(mask, B, T)
     real = labels[mask]  # (N,)

@@ -16,6 +16,12 @@ class Moments(NamedTuple):
     square: list[np.ndarray | None]
 
 
+def global_norm(gradients: Arrays) -> float:
+    """√ of the sum of the squares of all numbers, in float64: in float32 squares overflow from 2·10¹⁹ on."""
+    squares = (np.square(np.abs(g), dtype=np.float64).sum() for g in gradients if g is not None)
+    return float(np.sqrt(sum(squares)))
+
+
 def clip_by_global_norm(gradients: Arrays, limit: float) -> tuple[list[np.ndarray | None], float]:
     """The gradients, scaled together so that their common norm is at most `limit`, and the norm they had.
 
@@ -24,7 +30,7 @@ def clip_by_global_norm(gradients: Arrays, limit: float) -> tuple[list[np.ndarra
     """
     if not limit > 0:
         raise ValueError(f"limit must be positive, got {limit}")
-    norm = float(np.sqrt(sum(np.vdot(g, g).real for g in gradients if g is not None)))
+    norm = global_norm(gradients)
     if not np.isfinite(norm):
         raise FloatingPointError(f"the norm of the gradients is {norm}")
     factor = min(1.0, limit / norm) if norm else 1.0
@@ -45,10 +51,11 @@ def adam(
     zeros = [None if w is None else np.zeros_like(w) for w in weights]
     updates, means, squares = moments or Moments(0, zeros, zeros)
     updates += 1
-    step = rate * (1 - 0.999**updates) ** 0.5 / (1 - 0.9**updates)  # both corrections for the start at 0
+    step, correction = rate / (1 - 0.9**updates), 1 - 0.999**updates  # both for the start at 0
     means = [m if g is None else 0.9 * m + 0.1 * g for m, g in zip(means, gradients, strict=True)]
     squares = [s if g is None else 0.999 * s + 0.001 * g * g for s, g in zip(squares, gradients, strict=True)]
     new = [
-        w if w is None else w - step * m / (np.sqrt(s) + 1e-8) for w, m, s in zip(weights, means, squares, strict=True)
+        w if w is None else w - step * m / (np.sqrt(s / correction) + 1e-8)
+        for w, m, s in zip(weights, means, squares, strict=True)
     ]
     return new, Moments(updates, means, squares)

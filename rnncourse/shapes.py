@@ -12,9 +12,9 @@ def check_array(name: str, array: np.ndarray, axes: tuple[str, ...], sizes: dict
     """
     if not _plain(array):
         raise TypeError(f"{name} must be a NumPy array of shape {_shape(axes, sizes)}, got {type(array).__name__}")
-    if not np.issubdtype(array.dtype, np.inexact):
+    if array.dtype.kind not in "fc":
         raise TypeError(f"{name} must be of a floating type such as float32 or float64, got {array.dtype}")
-    expected = tuple(sizes.get(axis, size) for axis, size in zip(axes, array.shape, strict=False))
+    expected = tuple([sizes.get(axis, size) for axis, size in zip(axes, array.shape, strict=False)])
     if array.ndim != len(axes) or array.shape != expected:
         hint = ""
         if array.ndim == 2 and array.shape[::-1] == tuple(sizes.get(axis) for axis in axes):
@@ -63,7 +63,7 @@ def check_mask(mask: np.ndarray, batch: int, steps: int) -> None:
 
 def _plain(array) -> bool:
     """Masked arrays and matrices are NumPy arrays too, but calculate in their own ways."""
-    return isinstance(array, np.ndarray) and not isinstance(array, np.ma.MaskedArray | np.matrix)
+    return isinstance(array, np.ndarray) and not isinstance(array, (np.ma.MaskedArray, np.matrix))
 
 
 def _shape(axes: tuple[str, ...], sizes: dict[str, int]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from rnncourse.cells import Cell
 from rnncourse.losses import squared_error
-from rnncourse.optim import adam, clip_by_global_norm
+from rnncourse.optim import adam, clip_by_global_norm, global_norm
 from rnncourse.unroll import Parameters, bptt, init_parameters, unroll
 
 
@@ -73,7 +73,7 @@ def fit(
     while True:
         loss, gradients = loss_and_gradients(cell, model, *draw())
         flat = [*gradients.parameters, gradients.V, gradients.c]
-        norm = float(np.sqrt(sum(float(np.vdot(g, g)) for g in flat if g is not None)))
+        norm = global_norm(flat)
         if limit is not None:
             flat, norm = clip_by_global_norm(flat, limit)
         weights, moments = adam([*model.parameters, model.V, model.c], flat, moments, rate)

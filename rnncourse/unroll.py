@@ -11,8 +11,7 @@ import numpy as np
 from rnncourse.cells import Cell
 from rnncourse.shapes import check_array, check_dtype, check_finite, check_mask, check_parts
 
-
-BLOCK = 2**17  # numbers
+BLOCK = 2**18  # numbers
 
 
 class Parameters(NamedTuple):
@@ -33,6 +32,7 @@ class Tape(NamedTuple):
     kept: np.ndarray  # (T, K, B, H) what the cell keeps of each step
     mask: np.ndarray | None  # (T, B)
     cell: Cell  # whose steps these are
+    parameters: Parameters  # with which they were taken
 
 
 class Unrolled(NamedTuple):
@@ -93,24 +93,26 @@ def unroll(
     x = np.array(x.swapaxes(0, 1), order="C")  # (T, B, D), a copy: the tape must not change with the caller's x
     mask = None if mask is None else mask.T.copy()  # (T, B)
     kept = np.empty((T, cell.kept, B, H), x.dtype)
+    history = tuple(np.empty((T + 1, B, H), x.dtype) for _ in state)
+    _write(history, 0, [state])
     product = np.empty((B, W.shape[1]), x.dtype)  # h W: the same memory in every step
-    z_h = product.reshape(B, cell.state_gates, H).swapaxes(0, 1)  # (state_gates, B, H), the same memory
+    z_h = _gates_first(product, cell.state_gates)
     bias = b_x + b_h if cell.only_sum else b_x
-    states = [state]
     for block in _blocks(T, B * U.shape[1]):
         z_x = _rows(x[block]) @ U  # many steps in one product
         z_x += bias
-        z_x = z_x.reshape(block.stop - block.start, B, cell.gates, H).swapaxes(1, 2)  # (steps, G, B, H)
+        z_x = _gates_first(z_x.reshape(block.stop - block.start, B, U.shape[1]), cell.gates)
+        states = []
         for t, z in enumerate(z_x, start=block.start):
-            np.matmul(state[0], W, out=product)
+            state[0].dot(W, out=product)  # as `@`, but a call costs 0.4 microseconds less
             if not cell.only_sum:
                 product += b_h
             new = cell.step(z, z_h, state, inner, kept[t])
             state = new if mask is None else _hold(mask[t], new, state)
             states.append(state)
-    history = tuple(np.stack(part) for part in zip(*states, strict=True))  # each (T + 1, B, H)
+        _write(history, block.start + 1, states)
     hidden = _read_only(history[0][1:].swapaxes(0, 1))
-    return Unrolled(hidden, tuple(part[-1].copy() for part in history), Tape(x, history, kept, mask, cell))
+    return Unrolled(hidden, tuple(part[-1].copy() for part in history), Tape(x, history, kept, mask, cell, parameters))
 
 
 def bptt(
@@ -135,24 +137,22 @@ def bptt(
     _, W, _, _, inner = parameters
     (T, B, _), H = tape.x.shape, W.shape[0]
     old, new = _part(tape.states, slice(None, -1)), _part(tape.states, slice(1, None))
-    d_z_x = np.empty((T, B, cell.gates, H), tape.x.dtype)
-    d_z_h = d_z_x if cell.only_sum else np.empty((T, B, cell.state_gates, H), tape.x.dtype)
-    d_product = d_z_h.reshape(T, B, W.shape[1])  # the same memory
+    d_hidden = np.ascontiguousarray(d_hidden.swapaxes(0, 1))  # (T, B, H)
+    d_z_x = np.empty((T, B, cell.gates * H), tape.x.dtype)
+    d_z_h = d_z_x if cell.only_sum else np.empty((T, B, cell.state_gates * H), tape.x.dtype)
+    of_x, of_h = _gates_first(d_z_x, cell.gates), _gates_first(d_z_h, cell.state_gates)
     W_back = np.ascontiguousarray(W.T)  # (G·H, H)
     for block in reversed(_blocks(T, B * cell.gates * H)):
         slopes = cell.slopes(tape.kept[block], _part(old, block), _part(new, block), inner)
-        steps = zip(range(block.start, block.stop), *slopes, strict=True)
-        for t, *slope in reversed(list(steps)):
-            d_state[0] += d_hidden[:, t]  # (bptt-delta)
-            of_x, of_h, d_old = cell.step_backward(slope, d_state, inner)
-            d_z_x[t] = of_x.swapaxes(0, 1)
-            if not cell.only_sum:
-                d_z_h[t] = of_h.swapaxes(0, 1)
+        steps = zip(range(block.start, block.stop), zip(of_x[block], of_h[block], strict=True), *slopes, strict=True)
+        for t, out, *slope in reversed(list(steps)):
+            d_state[0] += d_hidden[t]  # (bptt-delta)
+            _, _, d_old = cell.step_backward(slope, d_state, inner, out)
             if tape.mask is not None:
                 padding = ~tape.mask[t]
                 d_z_x[t, padding] = d_z_h[t, padding] = 0
                 d_old = _hold(tape.mask[t], d_old, d_state)
-            through_W = d_product[t] @ W_back
+            through_W = d_z_h[t].dot(W_back)
             d_state = [through_W if d_old[0] is None else d_old[0] + through_W, *d_old[1:]]
             if truncation and t % truncation == 0 and t > 0:
                 d_state = [np.zeros_like(part) for part in d_state]
@@ -161,12 +161,13 @@ def bptt(
 
 def _collect(cell, parameters, tape, d_z_x, d_z_h, d_state) -> Gradients:
     """The gradients of everything outside the loop, one product each: (bptt-U) to (bptt-b)."""
-    (T, B, D), (U, W, *_) = tape.x.shape, parameters
+    (T, B, D), U = tape.x.shape, parameters.U
     old, new = _part(tape.states, slice(None, -1)), _part(tape.states, slice(1, None))
-    inner = cell.inner_gradient(tape.kept, old, new, d_z_x.swapaxes(1, 2))
-    d_z_x, d_z_h = d_z_x.reshape(T * B, U.shape[1]), d_z_h.reshape(T * B, W.shape[1])
+    inner = cell.inner_gradient(tape.kept, old, new, _gates_first(d_z_x, cell.gates))
+    d_z_x, d_z_h = _rows(d_z_x), _rows(d_z_h)  # (T·B, G·H)
     ones = np.ones(T * B, d_z_x.dtype)  # a product with ones is a sum, several times faster
-    d_b_x, d_b_h = ones @ d_z_x, ones @ d_z_h
+    d_b_x = ones @ d_z_x
+    d_b_h = d_b_x.copy() if cell.only_sum else ones @ d_z_h
     gradients = Parameters(_rows(tape.x).T @ d_z_x, _rows(old[0]).T @ d_z_h, d_b_x, d_b_h, inner)
     d_x = (d_z_x @ U.T).reshape(T, B, D)
     return Gradients(gradients, d_x.swapaxes(0, 1), d_state)
@@ -182,6 +183,18 @@ def _blocks(T: int, numbers: int) -> list[slice]:
     """Pieces of the time axis with about 256 thousand numbers each: few calls, and all of it in the cache."""
     steps = max(1, BLOCK // max(1, numbers))
     return [slice(start, min(start + steps, T)) for start in range(0, T, steps)]
+
+
+def _gates_first(sums: np.ndarray, gates: int) -> np.ndarray:
+    """(…, B, G·H) -> (…, G, B, H), the same memory."""
+    *others, width = sums.shape
+    return sums.reshape(*others, gates, width // gates).swapaxes(-3, -2)
+
+
+def _write(history: tuple, start: int, states: list[tuple]) -> None:
+    """Write states into the history, each part (T + 1, B, H), from place `start` on: all in one call for each part."""
+    for past, parts in zip(history, zip(*states, strict=True), strict=True):
+        np.concatenate(parts, out=_rows(past[start : start + len(parts)]))
 
 
 def _part(arrays: tuple, block: slice) -> tuple:
@@ -247,7 +260,9 @@ def _check_gradients(cell, parameters, tape, d_hidden, d_state, truncation) -> l
     if truncation is not None and truncation < 1:
         raise ValueError(f"truncation must be at least 1 step, got {truncation}")
     (T, B, D), H, dtype = tape.x.shape, tape.states[0].shape[2], tape.x.dtype
-    sizes = check_parameters(cell, parameters, {"B": B, "T": T, "D": D, "H": H}, dtype)
+    sizes = {"B": B, "T": T, "D": D, "H": H}
+    if parameters is not tape.parameters:  # which `unroll` has checked
+        sizes = check_parameters(cell, parameters, sizes, dtype)
     check_array("d_hidden", d_hidden, ("B", "T", "H"), sizes)
     check_dtype("d_hidden", d_hidden, dtype)
     check_finite("d_hidden", d_hidden)

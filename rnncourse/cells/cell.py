@@ -41,10 +41,11 @@ class Cell:
         """Many steps at once: kept (T, K, B, H), the old and new states, parts (T, B, H) -> arrays (T, …)."""
         raise NotImplementedError
 
-    def step_backward(self, slopes, d_state, inner=None) -> tuple[np.ndarray, np.ndarray, tuple]:
+    def step_backward(self, slopes, d_state, inner=None, out=(None, None)) -> tuple[np.ndarray, np.ndarray, tuple]:
         """The slopes of one step and the gradient of its new state -> the gradients of z_x, z_h and the old state.
 
-        What reaches the old h through h W is not in the last: `bptt` adds that. A part is None if it is zero.
+        What reaches the old h through h W is not in the last: `bptt` adds that. A part is None if it is zero. `out`,
+        if given, is where the first two are written, (G, B, H) and (state_gates, B, H); one place if `only_sum`.
         """
         raise NotImplementedError
 

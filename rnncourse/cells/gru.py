@@ -18,7 +18,7 @@ class Slopes(NamedTuple):
     """What the backward pass of a GRU multiplies the gradient of h with."""
 
     z_x: np.ndarray  # (T, 3, B, H) for the gradient of x U + b_x
-    z_h: np.ndarray  # (T, 3, B, H) for that of h W + b_h
+    n_h: np.ndarray  # (T, B, H) from there to that of h W_n + b_hn: the reset gate
     keep: np.ndarray  # (T, B, H) for that of the old h, past all products: the update gate
 
 
@@ -33,7 +33,8 @@ class GRUCell(Cell):
     def step(self, z_x, z_h, state, inner=None, out=None):
         (h,) = state
         kept = np.empty((4, *h.shape), h.dtype) if out is None else out
-        SIGMOID.value(z_x[:2] + z_h[:2], out=kept[:2])  # (gru-gates)
+        gates = np.add(z_x[:2], z_h[:2], out=kept[:2])
+        SIGMOID.value(gates, out=gates)  # (gru-gates)
         kept[3] = z_h[2]
         r, z, n, from_h = kept  # (B, H) each, the same memory
         np.tanh(z_x[2] + r * from_h, out=n)  # (gru-candidate)
@@ -45,14 +46,14 @@ class GRUCell(Cell):
         z_x[:, 2] = (1 - z) * TANH.slope(n)
         z_x[:, 1] = (old[0] - n) * SIGMOID.slope(z)
         z_x[:, 0] = z_x[:, 2] * from_h * SIGMOID.slope(r)
-        z_h = z_x.copy()
-        z_h[:, 2] *= r
-        return Slopes(z_x, z_h, keep=z)
+        return Slopes(z_x, n_h=r, keep=z)
 
-    def step_backward(self, slopes, d_state, inner=None):
-        z_x, z_h, keep = slopes
+    def step_backward(self, slopes, d_state, inner=None, out=(None, None)):
+        z_x, n_h, keep = slopes
         (d_h,) = d_state
-        return z_x * d_h, z_h * d_h, (keep * d_h,)
+        d_z_x = np.multiply(z_x, d_h, out=out[0])  # (3, B, H)
+        d_z_h = np.concatenate([d_z_x[:2], d_z_x[2:] * n_h], out=out[1])  # (3, B, H)
+        return d_z_x, d_z_h, (keep * d_h,)
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,14 @@ class ResetBeforeGRUCell(Cell):
         z_x[:, 0] = old[0] * SIGMOID.slope(r)  # from the gradient of r h
         return z_x, z, r
 
-    def step_backward(self, slopes, d_state, inner=None):
+    def step_backward(self, slopes, d_state, inner=None, out=(None, None)):
         z_x, keep, r = slopes
         (d_h,) = d_state
-        d_z = z_x * d_h  # (3, B, H)
-        d_rh = d_z[2] @ inner.T  # (B, H) the gradient of r h
-        np.multiply(z_x[0], d_rh, out=d_z[0])
-        return d_z, d_z[:2], (keep * d_h + r * d_rh,)
+        d_z_x = np.multiply(z_x, d_h, out=out[0])  # (3, B, H)
+        d_rh = d_z_x[2] @ inner.T  # (B, H) the gradient of r h
+        np.multiply(z_x[0], d_rh, out=d_z_x[0])
+        d_z_h = np.positive(d_z_x[:2], out=out[1])  # (2, B, H)
+        return d_z_x, d_z_h, (keep * d_h + r * d_rh,)
 
     def inner_gradient(self, kept, old, new, d_z_x):
         H = kept.shape[-1]
