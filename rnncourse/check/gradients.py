@@ -305,15 +305,15 @@ UPDATE_MISTAKES = (
     Mistake("long gradients skipped", "the update is skipped whenever the norm is above the limit. Long gradients "
             "are to be shortened; only those that are not finite are useless.",
             ((_GUARD, "if not norm <= limit:\n        return weights"),)),
-    Mistake("zeros when skipped", "zeros are returned when the update is skipped, which erases what was learned. The "
-            "weights stay as they are.",
+    Mistake("zeros when skipped", "zeros take the place of the weights in a skipped update, which erases what was "
+            "learned. The weights stay as they are.",
             ((_GUARD, "if not np.isfinite(norm):\n        return [np.zeros_like(w) for w in weights]"),)),
-    Mistake("nothing when skipped", "None is returned when the update is skipped. Return the old weights.",
+    Mistake("nothing when skipped", "a skipped update returns None. Return the old weights.",
             ((_GUARD, "if not np.isfinite(norm):\n        return None"),)),
     Mistake("error when skipped", "an error is raised for an infinite gradient. Here the update is skipped, and "
             "training goes on.", ((_GUARD, "if not np.isfinite(norm):\n        raise FloatingPointError(norm)"),)),
-    Mistake("rest used", "what is not finite is replaced by 0, and the rest is used. The rest comes from the same broken "
-            "pass back and cannot be trusted: skip the whole update.",
+    Mistake("rest used", "what is not finite is replaced by 0, and the rest is used. The rest comes from the same "
+            "broken pass back and cannot be trusted: skip the whole update.",
             ((_CALL, f"gradients = [np.where(np.isfinite(g), g, 0) for g in gradients]\n    {_CALL}"),)),
     Mistake("step instead of weights", "the steps are returned instead of the weights after the step.",
             ((_STEP, _STEP.replace("w - rate * g", "-rate * g")),)),
@@ -753,7 +753,7 @@ _source = inspect.getsource
 
 def _three(name):
     """The outputs of a list of three arrays, shaped as U, W and b are."""
-    axes = (("from", "to"), ("from", "to"), ("unit",))
+    axes = (("row", "column"), ("row", "column"), ("unit",))
     return tuple((f"{name}[{i}]", names) for i, names in enumerate(axes))
 
 

@@ -454,8 +454,8 @@ def gru_step(x, h, U, W, b_x, b_h):
     for k in range(B):
         a_x, a_h = x[k] @ U + b_x, h[k] @ W + b_h
         for j in range(H):
-            r = 1 / (1 + np.exp(-a_x[j] - a_h[j]))
-            z = 1 / (1 + np.exp(-a_x[H + j] - a_h[H + j]))
+            r = sigmoid(a_x[j] + a_h[j])
+            z = sigmoid(a_x[H + j] + a_h[H + j])
             n = np.tanh(a_x[2 * H + j] + r * a_h[2 * H + j])
             new[k, j] = (1 - z) * n + z * h[k, j]
     return new"""),
@@ -711,12 +711,12 @@ _STATE = (("the new state", ("example", "unit")),)
 _GRADIENTS = (
     ("d_x", ("example", "input")),
     ("d_h", ("example", "unit")),
-    ("d_U", ("from", "to")),
-    ("d_W", ("from", "to")),
-    ("d_b_x", ("to",)),
-    ("d_b_h", ("to",)),
+    ("d_U", ("input", "gate column")),
+    ("d_W", ("from unit", "gate column")),
+    ("d_b_x", ("gate column",)),
+    ("d_b_h", ("gate column",)),
 )
-_PARAMETERS = (("U", ("from", "to")), ("W", ("from", "to")), ("b_x", ("to",)), ("b_h", ("to",)))
+_PARAMETERS = tuple((name.removeprefix("d_"), axes) for name, axes in _GRADIENTS[2:])
 
 SIGMOID = Task("sigmoid", _source(sigmoid), (), None, (), ())  # given in the notebook, no task of its own
 STEP = Task("gru_step", _source(gru_step), _STATE, _step_cases, STEP_MISTAKES, STEP_VARIANTS, uses=(SIGMOID,))

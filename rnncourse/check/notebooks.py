@@ -55,7 +55,8 @@ def diagnosis(notebook: NotebookNode, check_cell: str) -> str | None:
             _runs(cell.source, namespace)
             continue
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(record=True):
+                warnings.simplefilter("default")
                 exec(cell.source, namespace)
         except CheckFailed as failed:
             return str(failed)
@@ -67,6 +68,7 @@ def _runs(source: str, namespace: dict) -> bool:
     """Execute one cell; whether it ended without an exception. As in a notebook, a warning ends nothing."""
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(record=True):
+            warnings.simplefilter("default")
             exec(source, namespace)
     except Exception:
         return False
