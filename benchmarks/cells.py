@@ -152,9 +152,11 @@ def check_agreement(contenders: dict[str, Contender]) -> None:
     (first, want), *others = [(name, c.answers(c.both())) for name, c in contenders.items() if c.answers]
     for name, got in others:
         for what, a, b in zip(("hidden", "dU", "dW", "db_x", "db_h", "dx"), got, want, strict=True):
-            error = np.abs(a - b).max() / np.abs(b).max()
-            if not error <= TOLERANCE:  # NaN is no agreement either
-                raise ValueError(f"{what} of {name} differs from that of {first} by {error:.1e} of its largest entry")
+            error, largest = np.abs(a - b).max(), np.abs(b).max()
+            if not error <= TOLERANCE * largest:  # NaN is no agreement either
+                raise ValueError(
+                    f"{what} of {name} and of {first} differ by {error:.1e}, entries go up to {largest:.1e}"
+                )
 
 
 # ---------------------------------------------------------------- measurements
@@ -181,7 +183,7 @@ def medians(functions: dict[str, Callable], rounds: int = ROUNDS) -> dict[str, f
                 times[name] += turn
     finally:
         gc.enable()
-    return {name: 1000 * statistics.median(values) for name, values in times.items()}
+    return {name: float(f"{1000 * statistics.median(values):.4g}") for name, values in times.items()}
 
 
 def tape_bytes(given: Problem) -> dict[str, int]:

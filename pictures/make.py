@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 from PIL import Image
 
-from rnncourse.check.recurrence import TASKS
+from rnncourse.check import recurrence
 from rnncourse.check.simulated import hand_in
 from rnncourse.check.task import edited
 
@@ -34,7 +34,7 @@ def main() -> None:
 
 def diagnosis(browser, lab) -> None:
     """What the check says of a forgotten bias, in JupyterLab."""
-    step = TASKS["rnn_step"]
+    step = recurrence.STEP
     with desk(browser, lab, width=1040, height=1200) as seat:
         seat.open("/doc/tree/exercises/recurrence/recurrence.ipynb")
         seat.wait_for_kernel()

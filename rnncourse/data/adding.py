@@ -1,7 +1,7 @@
 """The adding problem (Hochreiter and Schmidhuber 1997): two numbers of a long sequence are marked, add them.
 
-Made, unlimited, no licence. Every step has two inputs: a number drawn from [0, 1), and a mark, which is 1 at one step in the
-first half and at one in the second and 0 elsewhere. Always to answer 1 has a mean squared error of 1/6.
+Made, unlimited, no licence. Every step has two inputs: a number drawn from [0, 1), and a mark, which is 1 at one step
+in the first half and at one in the second and 0 elsewhere. Always to answer 1 has a mean squared error of 1/6.
 """
 
 import numpy as np

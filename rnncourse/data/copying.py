@@ -1,8 +1,9 @@
-"""The copy task (Hochreiter and Schmidhuber 1997, in the form of Arjovsky et al. 2016): read symbols, wait, repeat them.
+"""The copy task: read symbols, wait, repeat them (Hochreiter and Schmidhuber 1997; this form: Arjovsky et al. 2016).
 
-Made, unlimited, no licence. A sequence is `length` symbols from 1 to `symbols`, then `wait` blanks (0), then a mark (`symbols` + 1) and
-blanks while the answer is due. The target is blank until the mark has been read and then the symbols in order. Knowing when but not what gives
-a cross-entropy of ``length · ln(symbols) / steps`` nats a step.
+Made, unlimited, no licence. A sequence is `length` symbols from 1 to `symbols`, then `wait` blanks (0), of which the
+last is a mark (`symbols` + 1), then blanks while the answer is due. The target is blank until the mark has been read
+and then the symbols in order. Knowing when but not what gives a cross-entropy of ``length · ln(symbols) / steps``
+nats a step.
 """
 
 from typing import NamedTuple
@@ -18,9 +19,7 @@ class Copying(NamedTuple):
     due: np.ndarray  # (B, T) True at the last `length` steps, where a symbol is due
 
 
-def draw(
-    batch: int, length: int, wait: int, rng: np.random.Generator, symbols: int = 8, dtype=np.float32
-) -> Copying:
+def draw(batch: int, length: int, wait: int, rng: np.random.Generator, symbols: int = 8, dtype=np.float32) -> Copying:
     """`batch` sequences. Raises ValueError unless length, wait and symbols are at least 1."""
     if min(length, wait, symbols) < 1:
         raise ValueError(f"length, wait and symbols must be at least 1, got {length}, {wait} and {symbols}")

@@ -5,11 +5,12 @@ import re
 import nbformat
 from nbgrader.api import Gradebook
 
-from rnncourse.check.recurrence import TASKS
+from rnncourse.check import recurrence
 from rnncourse.check.simulated import students
 from rnncourse.check.task import edited
 
-STEP = TASKS["rnn_step"]
+STEP = recurrence.STEP
+TASKS = [task.name for task in recurrence.TASKS]
 CHECK_STEP = 'recurrence.check("rnn_step", rnn_step)'
 WITHOUT_BIAS = next(mistake for mistake in STEP.mistakes if mistake.name == "no bias")
 SOLVED = students()["solved"]
