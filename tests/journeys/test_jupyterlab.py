@@ -109,6 +109,7 @@ def test_formgrader_releases_grades_and_lets_a_person_grade(desk):
     form.locator("mjx-container").first.wait_for()
     essay = form.locator(".nbgrader_cell", has=form.locator("#order-answer"))
     assert SOLVED["order-answer"] in essay.inner_text()
+    page.wait_for_load_state("networkidle")  # the buttons work once the grades have been fetched
     with page.expect_response(re.compile("/formgrader/api/grade/")):
         essay.get_by_role("button", name="Full credit").click()
     with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
