@@ -70,7 +70,7 @@ def start(task: Task, entry: Entry, seed: int) -> Iterator[Progress]:
 
 def run(task: Task, entry: Entry, seed: int, report: Callable[[int, float], None] = lambda *_: None) -> dict:
     """Train one network. Only the updates are timed, in CPU seconds, not the looks at held-out data."""
-    seconds, losses, errors, diverged = 0.0, [], [], False
+    seconds, norm, losses, errors, diverged = 0.0, 0.0, [], [], False
     updates = start(task, entry, seed)
     for update in range(1, entry.updates + 1):
         begun = time.process_time()
@@ -80,6 +80,7 @@ def run(task: Task, entry: Entry, seed: int, report: Callable[[int, float], None
             diverged = True
             break
         seconds += time.process_time() - begun
+        norm = max(norm, progress.norm)
         if update <= FIRST:
             losses.append(_short(progress.loss))
         if update % task.every == 0:
@@ -89,6 +90,7 @@ def run(task: Task, entry: Entry, seed: int, report: Callable[[int, float], None
                 break
     solved = bool(task.solved and errors and errors[-1] < task.solved)
     outcome = {"diverged": diverged, "solved": solved, "updates": update, "seconds": round(seconds, 2)}
+    outcome["largest_norm"] = _short(norm)  # of a gradient, before it was clipped
     return {"seed": seed, **outcome, "first_losses": losses, "errors": errors}
 
 

@@ -31,6 +31,10 @@ ROWS = [
 ]
 
 
+def groups(name):
+    return list(dict.fromkeys(row["group"] for row in BOARD[name]["rows"]))
+
+
 def rows(name, group):
     return {row["name"]: row for row in BOARD[name]["rows"] if row["group"] == group}
 
@@ -124,9 +128,12 @@ def test_the_gru_needs_the_fewest_updates_from_every_seed(group):
     assert all(max(updates["GRU"]) < min(updates[name]) for name in ("LSTM", "IRNN"))
 
 
-def test_the_irnn_solves_the_adding_problem_at_both_lengths():
-    for group in (SHORT, LONG):
-        assert rows("adding", group)["IRNN"]["solved"] == 3
+@pytest.mark.parametrize("group", [SHORT, LONG])
+def test_the_irnn_solves_the_adding_problem_with_gradients_that_need_clipping(group):
+    found = rows("adding", group)
+    assert found["IRNN"]["solved"] == 3
+    norms = {name: [run["largest_norm"] for run in found[name]["runs"]] for name in ("IRNN", "GRU")}
+    assert min(norms["IRNN"]) > 1e4 * max(norms["GRU"])
 
 
 def test_the_copy_task_tells_the_gated_cells_apart():
@@ -146,10 +153,14 @@ def test_on_text_the_gated_cells_beat_counting_and_counting_beats_the_plain_netw
 
 
 def test_at_an_equal_count_the_plain_network_gains_little_and_the_lstm_loses_a_little():
-    for name, width in (("copying", "64 units each"), ("language", "128 units each")):
-        wide, fair = rows(name, width), rows(name, "as many parameters as the GRU")
+    cells = {name: [rows(name, group) for group in groups(name)] for name in ("copying", "language")}
+    for wide, fair in cells.values():
         assert fair["RNN"]["error"][0] == pytest.approx(wide["RNN"]["error"][0], rel=0.05)
-        assert fair["LSTM"]["error"][0] > wide["LSTM"]["error"][0] >= wide["GRU"]["error"][0]
+        assert min(wide["LSTM"]["error"][0], fair["LSTM"]["error"][0]) >= wide["GRU"]["error"][0]
+    wide, fair = (group["LSTM"]["error"] for group in cells["copying"])
+    assert max(wide[1], fair[1]) < min(wide[2], fair[2])  # the ranges overlap
+    wide, fair = (group["LSTM"]["error"] for group in cells["language"])
+    assert fair[0] > wide[0]
     assert rows("adding", "T = 100, as many parameters as the GRU")["RNN"]["solved"] == 0
 
 
@@ -166,7 +177,7 @@ def made_up(errors, diverges_at=None, solved=0.01):
         for update in itertools.count(1):
             if update == diverges_at:
                 raise FloatingPointError("the norm of the gradients is inf")
-            yield Progress(model, 1 / update, 1.0)
+            yield Progress(model, 1 / update, norm=float(update))
 
     error = lambda entry, model: next(told)  # noqa: E731
     return task_module.Task("made up", "error", dict, (2, 1), 4, 1.0, 2, solved, (SMALL,), learn, error)
@@ -176,6 +187,7 @@ def test_a_run_ends_when_the_task_is_solved():
     run = task_module.run(made_up([0.5, 0.3, 0.009, 0.0]), SMALL, seed=0)
     assert (run["solved"], run["updates"], run["errors"]) == (True, 6, [0.5, 0.3, 0.009])
     assert run["first_losses"] == [1.0, 0.5, 0.3333]
+    assert run["largest_norm"] == 6
 
 
 def test_a_run_ends_when_its_updates_are_spent():
