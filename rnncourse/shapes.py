@@ -25,6 +25,8 @@ def check_array(name: str, array: np.ndarray, axes: tuple[str, ...], sizes: dict
 
 def check_finite(name: str, array: np.ndarray) -> None:
     """Raise ValueError, with the first bad index, if `array` holds NaN or an infinity."""
+    if np.isfinite(np.vdot(array, array)):  # one product instead of two passes; squares may overflow, so look again
+        return
     finite = np.isfinite(array)
     if not finite.all():
         index = tuple(map(int, np.argwhere(~finite)[0]))

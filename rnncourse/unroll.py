@@ -257,8 +257,8 @@ def _check_gradients(cell, parameters, tape, d_hidden, d_state, truncation) -> l
         raise TypeError(f"tape must be the tape of an unroll, got {type(tape).__name__}")
     if tape.cell != cell:
         raise ValueError(f"the tape is that of {tape.cell}, not of {cell}")
-    if truncation is not None and truncation < 1:
-        raise ValueError(f"truncation must be at least 1 step, got {truncation}")
+    if truncation is not None and (truncation < 1 or truncation % 1):
+        raise ValueError(f"truncation must be at least 1 step, in whole steps, got {truncation}")
     (T, B, D), H, dtype = tape.x.shape, tape.states[0].shape[2], tape.x.dtype
     sizes = {"B": B, "T": T, "D": D, "H": H}
     if parameters is not tape.parameters:  # which `unroll` has checked

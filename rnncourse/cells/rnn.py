@@ -30,8 +30,8 @@ class RNNCell(Cell):
 
     def slopes(self, kept, old, new, inner=None):
         f = ACTIVATIONS[self.activation]
-        return (f.slope(new[0]),)  # (T, B, H)
+        return (f.slope(new[0])[:, None],)  # (T, 1, B, H)
 
     def step_backward(self, slopes, d_state, inner=None, out=(None, None)):
-        d_z = np.multiply(slopes[0][None], d_state[0], out=out[0])  # (1, B, H)
+        d_z = np.multiply(slopes[0], d_state[0][None], out=out[0])  # (1, B, H)
         return d_z, d_z, (None,)  # the old state acts through h W alone

@@ -37,7 +37,7 @@ def test_the_slope_of_relu_is_zero_at_and_below_zero():
     z = np.array([[[-1.0, 0.0, 2.0]]])
     new = cell.step(z, np.zeros_like(z), (z[0],))
     (slope,) = cell.slopes(np.empty((1, 0, 1, 3)), (z,), (new[0][None],))
-    np.testing.assert_array_equal(slope, [[[0, 0, 1]]])
+    np.testing.assert_array_equal(slope, [[[[0, 0, 1]]]])
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "", "Tanh", None])
