@@ -17,7 +17,7 @@ course: book class  ## build the book, release the exercises, grade a small simu
 	@echo "The feedback:   $(CLASS)/feedback/half-right/recurrence/recurrence.html"
 
 book: .venv/.set-up  ## execute and build the website into _build/html
-	@jupyter-book build book --config _config.yml --path-output . -W -n --keep-going
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 jupyter-book build book --config _config.yml --path-output . -W -n --keep-going
 
 class: .venv/.set-up  ## the simulated class alone: release, hand in, grade, feedback (in _build/class)
 	@rm -rf $(CLASS) && mkdir -p $(CLASS)

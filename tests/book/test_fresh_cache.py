@@ -1,4 +1,7 @@
-"""The cache of executed chapters is never stale and never larger than it must be: a small book, built for real."""
+"""The cache of executed chapters is never stale, never larger than it must be, and filled side by side.
+
+A small book, built for real.
+"""
 
 import os
 import shutil
@@ -8,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-EXTENSION = Path(__file__).parents[2] / "book/_ext/fresh_cache.py"
+EXTENSIONS = Path(__file__).parents[2] / "book/_ext"
 HEADER = """\
 ---
 jupytext: {text_representation: {extension: .md, format_name: myst}}
@@ -25,7 +28,7 @@ FILES = {
     "book/conf.py": """\
 import sys
 sys.path.insert(0, "book/_ext")
-extensions = ["myst_nb", "fresh_cache"]
+extensions = ["myst_nb", "fresh_cache", "parallel_kernels"]
 nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
 """,
@@ -60,7 +63,8 @@ def course(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (folder / "book/_ext").mkdir()
-    shutil.copy(EXTENSION, folder / "book/_ext")
+    for name in ("fresh_cache", "parallel_kernels"):
+        shutil.copy(EXTENSIONS / f"{name}.py", folder / "book/_ext")
     return folder
 
 
@@ -68,12 +72,16 @@ def build(course: Path) -> str:
     """Build the book; the chapters that were executed, in alphabetical order."""
     log = course.parent / "ran.log"
     log.write_text("")
-    command = [sys.executable, "-m", "sphinx", "-q", "book", "_build/html"]
-    result = subprocess.run(
-        command, cwd=course, env=os.environ | {"PYTHONPATH": str(course)}, capture_output=True, text=True, check=False
-    )
+    result = sphinx(course)
     assert result.returncode == 0, result.stderr
     return "".join(sorted(log.read_text()))
+
+
+def sphinx(course: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "sphinx", "-q", "book", "_build/html"]
+    return subprocess.run(
+        command, cwd=course, env=os.environ | {"PYTHONPATH": str(course)}, capture_output=True, text=True, check=False
+    )
 
 
 def page(course: Path, name: str) -> str:
@@ -98,3 +106,35 @@ def test_a_chapter_is_executed_again_exactly_when_what_it_runs_has_changed(cours
     (course / "requirements.txt").write_text("numpy==9")
     assert build(course) == "ab"
     assert build(course) == ""
+
+
+MEETING = """
+```{code-cell} python
+import time
+from pathlib import Path
+Path("../ME.here").touch()
+deadline = time.monotonic() + 30
+while not Path("../OTHER.here").exists() and time.monotonic() < deadline:
+    time.sleep(0.05)
+print("met" if Path("../OTHER.here").exists() else "alone")
+```
+"""
+
+
+@pytest.mark.skipif(os.cpu_count() < 2, reason="kernels run one a core, and there is one core")
+def test_chapters_are_executed_side_by_side(course):
+    for me, other in ("ab", "ba"):
+        with (course / f"book/{me}.md").open("a") as file:
+            file.write(MEETING.replace("ME", me).replace("OTHER", other))
+    build(course)
+    assert "met" in page(course, "a")
+    assert "met" in page(course, "b")
+
+
+def test_a_chapter_that_fails_stops_the_build_with_its_own_error(course):
+    with (course / "book/b.md").open("a") as file:
+        file.write("\n```{code-cell} python\n1 / 0\n```\n")
+    result = sphinx(course)
+    assert result.returncode != 0
+    assert "ZeroDivisionError" in result.stderr
+    assert "b.md" in result.stderr
