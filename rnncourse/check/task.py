@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from rnncourse.check.unaided import own_work
 
@@ -56,7 +57,7 @@ class Task:
 
         With `mistaken_use` the earlier task of the pair is answered with that mistake.
         """
-        namespace = {"np": np}
+        namespace = {"np": np, "torch": torch}
         for used in self.uses:
             mistaken = mistaken_use is not None and mistaken_use[0] is used
             exec(edited(used.source, mistaken_use[1]) if mistaken else used.source, namespace)
@@ -105,7 +106,15 @@ def _same(before, after) -> bool:
     """Whether an argument, perhaps of nested lists, still holds the same numbers."""
     pairs = list(zip(_leaves(before), _leaves(after), strict=False))
     same_length = len(_leaves(before)) == len(_leaves(after))
-    return same_length and all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
+    return same_length and all(_unchanged(a, b) for a, b in pairs)
+
+
+def _unchanged(before, after) -> bool:
+    if isinstance(before, np.random.Generator):  # to be drawn from is what it is for
+        return True
+    if isinstance(before, np.ndarray):
+        return np.array_equal(before, after, equal_nan=before.dtype.kind in "fc")
+    return before == after
 
 
 def edited(source: str, mistake: Mistake) -> str:
