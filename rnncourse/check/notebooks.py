@@ -31,7 +31,7 @@ def answered(notebook: NotebookNode, answers: dict[str, str]) -> NotebookNode:
 def scores(notebook: NotebookNode, only: str | None = None) -> dict[str, float]:
     """Run the code cells in order, as the grader does; the points of each test cell by its grade_id.
 
-    With `only`, the name of a task, no test cell of another task is run.
+    With `only`, the name of a task, no test cell of another task is run. A test cell without points is never run.
     """
     namespace, points = {"__name__": "__main__"}, {}
     for cell in notebook.cells:
@@ -39,7 +39,8 @@ def scores(notebook: NotebookNode, only: str | None = None) -> dict[str, float]:
         another = only is not None and not nbgrader.get("grade_id", "").startswith(f"{only}-")
         if cell.cell_type != "code" or (nbgrader.get("grade") and another):
             continue
-        passed = _runs(cell.source, namespace)
+        worthless = nbgrader.get("grade") and not nbgrader["points"]
+        passed = worthless or _runs(cell.source, namespace)
         if nbgrader.get("grade"):
             points[nbgrader["grade_id"]] = nbgrader["points"] if passed else 0
     return points
