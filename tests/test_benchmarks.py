@@ -3,7 +3,6 @@
 import importlib
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 from rnncourse.unroll import bptt, unroll
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # the benchmarks are no part of the installed package
 cells = importlib.import_module("benchmarks.cells")
 TINY = cells.Shape(T=4, B=3, D=2, H=5)
 

@@ -5,7 +5,6 @@ import itertools
 import json
 import platform
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ from rnncourse.train import LastStep, Progress
 from rnncourse.unroll import Parameters
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # the scoreboard is no part of the installed package
 main, task_module, every_step = (
     importlib.import_module(f"scoreboard.{name}") for name in ("__main__", "task", "every_step")
 )

@@ -5,7 +5,6 @@ import itertools
 import json
 import platform
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ import torch
 from rnncourse.data import topics as data
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # the scoreboard is no part of the installed package
 topics = importlib.import_module("scoreboard.topics")
 TEXT = (ROOT / "scoreboard/results/topics.json").read_text(encoding="utf-8")
 BOARD = json.loads(TEXT)

@@ -4,7 +4,6 @@ import importlib
 import json
 import platform
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from rnncourse import translation as translators
 from rnncourse.data.interface import Pair, split
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # the scoreboard is no part of the installed package
 main, translation = (importlib.import_module(f"scoreboard.{name}") for name in ("__main__", "translation"))
 TEXT = (ROOT / "scoreboard/results/translation.json").read_text(encoding="utf-8")
 BOARD = json.loads(TEXT)
