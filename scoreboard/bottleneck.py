@@ -6,10 +6,9 @@ weights, so that network has exactly as many parameters as the one without atten
 about half the time, so there is a row with the same number of updates, and one with twice as many.
 """
 
-import platform
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,9 +19,9 @@ from rnncourse.data import dates
 from rnncourse.decode import greedy
 from rnncourse.seq2seq import Batch, Seq2Seq, batch, fit
 from rnncourse.vocabulary import START, STOP, Vocabulary
+from scoreboard.task import interval, seeded, short, versions
 
 NAME = "bottleneck"
-SEEDS = (0, 1, 2)
 LEARNED, TRIED = (1, 2, 3, 4), (1, 2, 3, 4, 5)  # dates in a list
 HIDDEN, EMBEDDING, BATCH, RATE, CLIP_NORM, UPDATES = 128, 32, 32, 0.004, 1.0, 1000
 HELD_OUT, FORMS = 300, ("medium", "long")
@@ -106,30 +105,29 @@ def run(entry: Entry, seed: int, report: Callable[[int], None] = lambda update: 
     begun = time.process_time()
     losses = fit(model, learned_from(seed), entry.updates, RATE, seed, CLIP_NORM, watch=report)
     seconds = round(time.process_time() - begun, 1)
-    first = [float(f"{loss:.4g}") for loss in losses[:FIRST]]
+    first = [short(loss) for loss in losses[:FIRST]]
     by_length = {str(length): outcome(model, length) for length in TRIED}
     return {
         "seed": seed,
         "seconds": seconds,
         "first_losses": first,
-        "last_loss": _mean(losses[-50:]),
+        "last_loss": short(np.mean(losses[-50:])),
         "lists": by_length,
     }
 
 
 def settings() -> dict:
     """What stands at the head of the results file."""
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
     sizes = {"hidden": HIDDEN, "embedding": EMBEDDING, "batch": BATCH, "rate": RATE, "clip_norm": CLIP_NORM}
     rest = {"held_out": HELD_OUT, "learned": list(LEARNED), "tried": list(TRIED)}
-    return {"task": NAME, "measure": "% of lists that are exact"} | sizes | rest | {"versions": versions}
+    return {"task": NAME, "measure": "% of lists that are exact"} | sizes | rest | {"versions": versions(torch, np)}
 
 
 def row(entry: Entry, runs: list[dict]) -> dict:
     """One row of the results file: of the seeds the mean, the lowest and the highest."""
     parameters = sum(p.numel() for p in start(entry, 0).parameters())
-    exact = {str(length): _interval([run["lists"][str(length)]["exact"] for run in runs]) for length in TRIED}
-    seconds = _interval([run["seconds"] for run in runs])
+    exact = {str(length): interval([run["lists"][str(length)]["exact"] for run in runs]) for length in TRIED}
+    seconds = interval([run["seconds"] for run in runs])
     head = {"name": entry.name, "updates": entry.updates, "parameters": parameters}
     return head | {"exact": exact, "seconds": seconds, "runs": runs}
 
@@ -138,21 +136,10 @@ def results(advance: Callable[[str], None] = lambda what: None) -> dict:
     """The whole results file; `advance` is told what is done, once an update."""
     rows = []
     for entry in ENTRIES:
-        runs = []
-        for seed in SEEDS:
-            what = f"{NAME}: {entry.name}, seed {seed}"
-            runs.append(run(entry, seed, lambda update, what=what: advance(f"{what}, update {update}")))
+        runs = seeded(f"{NAME}: {entry.name}", partial(run, entry), advance)
         rows.append(row(entry, runs))
     return settings() | {"rows": rows}
 
 
 def _percent(share: float) -> float:
     return round(100 * float(share), 1)
-
-
-def _mean(values: list[float]) -> float:
-    return float(f"{np.mean(values):.4g}")
-
-
-def _interval(values: list[float]) -> list[float]:
-    return [_mean(values), min(values), max(values)]

@@ -6,7 +6,6 @@ The last state is also fed with four times the updates, as first state and in bo
 """
 
 import itertools
-import platform
 import time
 from collections.abc import Callable
 from functools import cache
@@ -19,9 +18,9 @@ from rnncourse.decode import greedy
 from rnncourse.encoder_decoder import FEEDS, FORMS, EncoderDecoder
 from rnncourse.seq2seq import Batch, batch, batches, fit
 from rnncourse.vocabulary import START, STOP, Vocabulary
+from scoreboard.task import interval, seeded, short, versions
 
 NAME = "context"
-SEEDS = (0, 1, 2)
 HIDDEN, EMBEDDING, BATCH, RATE, CLIP_NORM, UPDATES, EVERY = 64, 32, 64, 0.01, 1.0, 600, 100
 LEARNED, HELD_OUT = 20_000, 500  # dates
 FIRST = 3  # updates whose losses are kept, so that a test can repeat them
@@ -68,17 +67,17 @@ def run(form: str, feed: str, seed: int, watch: Callable[[int], None] = lambda n
             scores.append(exact(model))
 
     losses = fit(model, batches(pairs, BATCH, seed), updates, RATE, seed, CLIP_NORM, watch=look)
-    first = [float(f"{loss:.4g}") for loss in losses[:FIRST]]
+    first = [short(loss) for loss in losses[:FIRST]]
     return {"seed": seed, "seconds": round(time.process_time() - begun, 1), "first_losses": first, "exact": scores}
 
 
 def settings() -> dict:
     """What stands at the head of the results file."""
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
     sizes = {"hidden": HIDDEN, "embedding": EMBEDDING, "batch": BATCH, "rate": RATE, "clip_norm": CLIP_NORM}
     rest = {"updates": UPDATES, "longer_updates": LONGER_UPDATES, "every": EVERY}
     rest |= {"learned": LEARNED, "held_out": HELD_OUT}
-    return {"task": NAME, "measure": "% of held-out dates that are exact"} | sizes | rest | {"versions": versions}
+    head = {"task": NAME, "measure": "% of held-out dates that are exact"}
+    return head | sizes | rest | {"versions": versions(torch, np)}
 
 
 def results(advance: Callable[[str], None] = lambda what: None) -> dict:
@@ -89,10 +88,8 @@ def results(advance: Callable[[str], None] = lambda what: None) -> dict:
 
 
 def _row(form: str, feed: str, updates: int, advance: Callable[[str], None]) -> dict:
-    runs = []
-    for seed in SEEDS:
-        what = f"{NAME}: {form}, {feed}, seed {seed}"
-        runs.append(run(form, feed, seed, lambda update, what=what: advance(f"{what}, update {update}"), updates))
-    last = [run["exact"][-1] for run in runs]
-    mean = round(float(np.mean(last)), 1)
-    return {"form": form, "feed": feed, "exact": [mean, min(last), max(last)], "runs": runs}
+    def one(seed, watch):
+        return run(form, feed, seed, watch, updates)
+
+    runs = seeded(f"{NAME}: {form}, {feed}", one, advance)
+    return {"form": form, "feed": feed, "exact": interval([run["exact"][-1] for run in runs]), "runs": runs}

@@ -4,10 +4,9 @@ Every network learns from the same pieces in the same order, with the same setti
 decoder reads, while it learns, the token that it finds most probable itself in place of the right one.
 """
 
-import platform
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,9 +16,9 @@ from rnncourse.data import pieces, python_lines
 from rnncourse.decode import greedy
 from rnncourse.seq2seq import Batch, Seq2Seq, batch, fit
 from rnncourse.vocabulary import PAD, START, STOP, Vocabulary
+from scoreboard.task import interval, seeded, short, versions
 
 NAME = "exposure"
-SEEDS = (0, 1, 2)
 HIDDEN, EMBEDDING, BATCH, RATE, CLIP_NORM, UPDATES = 128, 32, 64, 0.005, 1.0, 1000
 LENGTHS, HELD_OUT = (2, 16), 600
 FIRST = 3  # updates whose losses are kept, so that a test can repeat them
@@ -84,28 +83,25 @@ def run(entry: Entry, seed: int, report: Callable[[int], None] = lambda update: 
     forcing = lambda update: entry.teacher_forcing(update / updates)  # noqa: E731
     losses = fit(model, learned_from(seed), updates, RATE, seed, CLIP_NORM, forcing, watch=report)
     seconds = round(time.process_time() - begun, 1)
-    first = [float(f"{loss:.4g}") for loss in losses[:FIRST]]
+    first = [short(loss) for loss in losses[:FIRST]]
     return {"seed": seed, "seconds": seconds, "first_losses": first} | measured(model)
 
 
 def settings() -> dict:
     """What stands at the head of the results file."""
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
     sizes = {"hidden": HIDDEN, "embedding": EMBEDDING, "batch": BATCH, "rate": RATE, "clip_norm": CLIP_NORM}
     rest = {"updates": UPDATES, "lengths": list(LENGTHS), "held_out": HELD_OUT}
-    return {"task": NAME, "measure": "% of held-out pieces that are exact"} | sizes | rest | {"versions": versions}
+    head = {"task": NAME, "measure": "% of held-out pieces that are exact"}
+    return head | sizes | rest | {"versions": versions(torch, np)}
 
 
 def results(advance: Callable[[str], None] = lambda what: None) -> dict:
     """The whole results file; `advance` is told what is done, once an update."""
     rows = []
     for entry in ENTRIES:
-        runs = []
-        for seed in SEEDS:
-            what = f"{NAME}: {entry.name}, seed {seed}"
-            runs.append(run(entry, seed, lambda update, what=what: advance(f"{what}, update {update}")))
+        runs = seeded(f"{NAME}: {entry.name}", partial(run, entry), advance)
         measures = ("exact", "wrong_free", "wrong_forced", "seconds")
-        rows.append({"name": entry.name} | {name: _interval([run[name] for run in runs]) for name in measures})
+        rows.append({"name": entry.name} | {name: interval([run[name] for run in runs]) for name in measures})
         rows[-1]["runs"] = runs
     return settings() | {"rows": rows}
 
@@ -116,7 +112,3 @@ def _batch(texts: list[str]) -> Batch:
 
 def _percent(share: float) -> float:
     return round(100 * float(share), 1)
-
-
-def _interval(values: list[float]) -> list[float]:
-    return [round(float(np.mean(values)), 1), min(values), max(values)]

@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -82,25 +83,24 @@ def run(task: Task, entry: Entry, seed: int, report: Callable[[int, float], None
         seconds += time.process_time() - begun
         norm = max(norm, progress.norm)
         if update <= FIRST:
-            losses.append(_short(progress.loss))
+            losses.append(short(progress.loss))
         if update % task.every == 0:
-            errors.append(_short(task.error(entry, progress.model)))
+            errors.append(short(task.error(entry, progress.model)))
             report(update, errors[-1])
             if task.solved and errors[-1] < task.solved:
                 break
     solved = bool(task.solved and errors and errors[-1] < task.solved)
     outcome = {"diverged": diverged, "solved": solved, "updates": update, "seconds": round(seconds, 2)}
-    outcome["largest_norm"] = _short(norm)  # of a gradient, before it was clipped
+    outcome["largest_norm"] = short(norm)  # of a gradient, before it was clipped
     return {"seed": seed, **outcome, "first_losses": losses, "errors": errors}
 
 
 def settings(task: Task) -> dict:
     """What stands at the head of a results file."""
-    versions = {"python": platform.python_version(), "numpy": np.__version__}
-    baselines = {name: _short(error) for name, error in task.baselines().items()}
+    baselines = {name: short(error) for name, error in task.baselines().items()}
     head = {"task": task.name, "measure": task.measure, "baselines": baselines, "solved_below": task.solved}
     learning = {"batch": task.batch, "clip_norm": task.limit, "every": task.every, "text": task.text()}
-    return head | learning | {"versions": versions}
+    return head | learning | {"versions": versions(np)}
 
 
 def row(task: Task, entry: Entry, runs: list[dict]) -> dict:
@@ -112,9 +112,9 @@ def row(task: Task, entry: Entry, runs: list[dict]) -> dict:
     summary = {
         "diverged": len(runs) - len(finished),
         "solved": len(solved),
-        "error": _interval([run["errors"][-1] for run in finished]),
-        "seconds_to_solve": _interval(solved if len(solved) == len(runs) else []),
-        "milliseconds_an_update": _interval([1000 * run["seconds"] / run["updates"] for run in finished]),
+        "error": interval([run["errors"][-1] for run in finished]),
+        "seconds_to_solve": interval(solved if len(solved) == len(runs) else []),
+        "milliseconds_an_update": interval([1000 * run["seconds"] / run["updates"] for run in finished]),
     }
     return head | summary | {"runs": runs}
 
@@ -123,10 +123,21 @@ def _arrays(model: LastStep) -> list[np.ndarray]:
     return [a for a in (*model.parameters, model.V, model.c) if a is not None]
 
 
-def _interval(values: list[float]) -> list[float] | None:
-    return [_short(v) for v in (np.mean(values), min(values), max(values))] if values else None
+def seeded(what: str, run: Callable[[int, Callable[[int], None]], dict], advance: Callable[[str], None]) -> list[dict]:
+    """One run from each seed; `run` is given the seed and what to call after an update, `advance` is told of both."""
+    return [run(seed, lambda update, seed=seed: advance(f"{what}, seed {seed}, update {update}")) for seed in SEEDS]
 
 
-def _short(value: float) -> float:
+def versions(*packages: ModuleType) -> dict[str, str]:
+    """Of Python and of the packages that the numbers depend on."""
+    return {"python": platform.python_version()} | {package.__name__: package.__version__ for package in packages}
+
+
+def interval(values: list[float]) -> list[float] | None:
+    """The mean, the lowest and the highest; None of nothing."""
+    return [short(v) for v in (np.mean(values), min(values), max(values))] if values else None
+
+
+def short(value: float) -> float:
     """Four digits are more than any seed repeats."""
     return float(f"{value:.4g}")

@@ -7,7 +7,6 @@ import bz2
 import gzip
 import hashlib
 import lzma
-import platform
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -19,9 +18,9 @@ import torch
 from rnncourse import ngram
 from rnncourse.data import topics
 from rnncourse.language_model import LanguageModel, bits, fit, probabilities
+from scoreboard.task import interval, seeded, short, versions
 
 NAME = "topics"
-SEEDS = (0, 1, 2)
 KIND, HIDDEN, DROPOUT, DECAY = "GRU", 256, 0.4, 0.05
 SHAPE, RATE, UPDATES, EVERY = (32, 64), 0.008, 2800, 400  # rows and steps of a piece
 READING = {"steps": 100, "rate": 3e-4}  # of learning while reading
@@ -106,14 +105,14 @@ def run(seed: int, report: Callable[[int], None] = lambda update: None) -> tuple
         seconds += time.process_time() - begun
         if update % EVERY == 0:
             validation = bits(probabilities(model, topics.encode(held_out().validation)))
-            curve.append({"update": update, "train": _short(np.mean(losses[-100:])), "validation": _short(validation)})
+            curve.append({"update": update, "train": short(np.mean(losses[-100:])), "validation": short(validation)})
         report(update)
     found = read(model)
     share, mixture = mixed(found, counted(best_order()))
     outcome = {
         "seed": seed,
         "seconds": round(seconds, 1),
-        "first_losses": [_short(loss) for loss in losses[:FIRST]],
+        "first_losses": [short(loss) for loss in losses[:FIRST]],
         "curve": curve,
         "network": _both(found.bits),
         "learning_while_reading": _both(read(model, **READING).bits),
@@ -124,7 +123,7 @@ def run(seed: int, report: Callable[[int], None] = lambda update: None) -> tuple
 
 def results(advance: Callable[[str], None] = lambda what: None) -> dict:
     """The whole results file; `advance` is told what is done, once an update."""
-    runs = [run(seed, lambda update, seed=seed: advance(f"{NAME}: seed {seed}, update {update}")) for seed in SEEDS]
+    runs = seeded(NAME, run, advance)
     return summary([outcome for outcome, _ in runs], [found for _, found in runs])
 
 
@@ -134,7 +133,7 @@ def summary(outcomes: list[dict], found: list[Held]) -> dict:
     together = Held(*(np.mean(p, axis=0) for p in zip(*found, strict=True)))  # the networks vote
     share, mixture = mixed(together, counted(order))
     intervals = {
-        name: _interval([run[name]["test"] for run in outcomes])
+        name: interval([run[name]["test"] for run in outcomes])
         for name in ("network", "learning_while_reading", "mixture")
     }
     return settings() | {
@@ -142,20 +141,19 @@ def summary(outcomes: list[dict], found: list[Held]) -> dict:
         "counting": {str(n): _both(counted(n).bits) for n in ORDERS} | {"best": order},
         "together": _both(together.bits),
         "together_and_counting": {"share": share} | _both(mixture.bits),
-        "test": intervals | {"seconds": _interval([run["seconds"] for run in outcomes])},
+        "test": intervals | {"seconds": interval([run["seconds"] for run in outcomes])},
         "runs": outcomes,
     }
 
 
 def settings() -> dict:
     """What stands at the head of the results file."""
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
     network = {"kind": KIND, "hidden": HIDDEN, "dropout": DROPOUT, "decay": DECAY}
     learning = {"rows": SHAPE[0], "steps": SHAPE[1], "rate": RATE, "updates": UPDATES, "reading": READING}
     parameters = sum(p.numel() for p in start(0)[0].parameters())
     sizes = {part: len(text) for part, text in topics.split()._asdict().items()}
     head = {"task": NAME, "measure": "bits a character", "characters": sizes, "text": fingerprint()}
-    return head | network | {"parameters": parameters} | learning | {"versions": versions}
+    return head | network | {"parameters": parameters} | learning | {"versions": versions(torch, np)}
 
 
 def fingerprint() -> str:
@@ -164,12 +162,4 @@ def fingerprint() -> str:
 
 
 def _both(held: Held) -> dict[str, float]:
-    return {"validation": _short(held.validation), "test": _short(held.test)}
-
-
-def _interval(values: list[float]) -> list[float]:
-    return [_short(value) for value in (np.mean(values), min(values), max(values))]
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.4g}")
+    return {"validation": short(held.validation), "test": short(held.test)}

@@ -4,9 +4,9 @@ Everything is chosen on the validation part and measured on the test part. The n
 kept as checkpoints, which the page `translation` loads.
 """
 
-import platform
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -16,9 +16,9 @@ from sacrebleu.metrics import BLEU, CHRF
 from rnncourse.data.interface import LONGEST, Pair, split
 from rnncourse.lookup import DICE, Dictionary, translation_memory
 from rnncourse.translation import CHECKPOINTS, Settings, Translator, learn, prepare, save
+from scoreboard.task import interval, seeded, short, versions
 
 NAME = "translation"
-SEEDS = (0, 1, 2)
 FIRST = 2  # updates whose losses are kept, so that a test can repeat them
 EVERY = 50  # updates of which the mean loss is kept
 BEAM, LENGTH_POWER = 5, 2.0  # chosen on the validation part, with seed 0: powers 1, 1.5 and 2
@@ -87,7 +87,7 @@ def run(entry: Entry, seed: int, report: Callable[[int], None] = lambda update: 
     return {
         "seed": seed,
         "seconds": seconds,
-        "first_losses": [float(f"{loss:.4g}") for loss in losses[:FIRST]],
+        "first_losses": [short(loss) for loss in losses[:FIRST]],
         "losses": [round(float(np.mean(losses[i : i + EVERY])), 3) for i in range(0, len(losses), EVERY)],
         "valid": measure(translator, valid, BEAM, LENGTH_POWER),
         "greedy": measure(translator, test, 1, LENGTH_POWER),
@@ -99,7 +99,7 @@ def row(entry: Entry, runs: list[dict]) -> dict:
     """One row of the results file: of the seeds the mean, the lowest and the highest."""
     model = prepare(split().train, entry.settings, 0).model
     summary = {
-        f"{search}_{measure}": _interval([run[search][measure] for run in runs])
+        f"{search}_{measure}": interval([run[search][measure] for run in runs])
         for search in ("greedy", "beam")
         for measure in ("bleu", "chrf")
     }
@@ -108,7 +108,7 @@ def row(entry: Entry, runs: list[dict]) -> dict:
         "settings": entry.settings._asdict(),
         "parameters": sum(weights.numel() for weights in model.parameters()),
         **summary,
-        "seconds": _interval([run["seconds"] for run in runs]),
+        "seconds": interval([run["seconds"] for run in runs]),
         "runs": runs,
     }
 
@@ -131,24 +131,17 @@ def baselines() -> list[dict]:
 
 def settings() -> dict:
     """What stands at the head of the results file."""
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
     sizes = {part: len(pairs) for part, pairs in split()._asdict().items()}
     search = {"beam": BEAM, "length_power": LENGTH_POWER, "longest": LONGEST, "every": EVERY}
     named = {target: signatures(target) for _, target in (THERE, BACK)}
-    return {"task": NAME, "measure": "BLEU", "pairs": sizes} | search | {"signatures": named, "versions": versions}
+    head = {"task": NAME, "measure": "BLEU", "pairs": sizes}
+    return head | search | {"signatures": named, "versions": versions(torch, np)}
 
 
 def results(advance: Callable[[str], None] = lambda what: None) -> dict:
     """The whole results file; `advance` is told what is done, once an update."""
     rows = []
     for entry in ENTRIES:
-        runs = []
-        for seed in SEEDS:
-            what = f"{NAME}: {' to '.join(entry.settings.direction)} {entry.name}, seed {seed}"
-            runs.append(run(entry, seed, lambda update, what=what: advance(f"{what}, update {update}")))
+        runs = seeded(f"{NAME}: {' to '.join(entry.settings.direction)} {entry.name}", partial(run, entry), advance)
         rows.append(row(entry, runs))
     return settings() | {"baselines": baselines(), "rows": rows}
-
-
-def _interval(values: list[float]) -> list[float]:
-    return [float(f"{value:.4g}") for value in (np.mean(values), min(values), max(values))]

@@ -257,3 +257,14 @@ def test_a_file_keeps_lists_of_numbers_on_one_line():
     text = main.as_json(value)
     assert json.loads(text) == value
     assert '"a": [ 1, 2.5 ]' in text
+
+
+def test_every_seed_has_its_run_and_says_how_far_it_is():
+    said = []
+
+    def run(seed, report):
+        report(5)
+        return {"seed": seed}
+
+    assert task_module.seeded("a network", run, said.append) == [{"seed": seed} for seed in task_module.SEEDS]
+    assert said == [f"a network, seed {seed}, update 5" for seed in task_module.SEEDS]

@@ -15,6 +15,7 @@ from rnncourse.data import dates
 from rnncourse.seq2seq import fit
 from rnncourse.vocabulary import PAD
 from scoreboard import bottleneck
+from scoreboard.task import SEEDS
 
 TEXT = (Path(__file__).parents[1] / "scoreboard" / "results" / "bottleneck.json").read_text("utf-8")
 BOARD = json.loads(TEXT)
@@ -35,7 +36,7 @@ def test_the_file_holds_the_rows_and_settings_of_the_code():
     want = bottleneck.settings()
     assert {name: BOARD[name] for name in want if name != "versions"} == {n: want[n] for n in want if n != "versions"}
     for row in BOARD["rows"]:
-        assert [run["seed"] for run in row["runs"]] == list(bottleneck.SEEDS)
+        assert [run["seed"] for run in row["runs"]] == list(SEEDS)
 
 
 @pytest.mark.parametrize("entry", bottleneck.ENTRIES, ids=lambda entry: entry.name)

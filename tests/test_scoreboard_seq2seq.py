@@ -44,11 +44,11 @@ def test_the_longer_runs_begin_as_the_short_ones_do():
 def test_intervals_are_those_of_the_runs():
     for row in CONTEXT["rows"] + CONTEXT["longer"]:
         last = [run["exact"][-1] for run in row["runs"]]
-        assert row["exact"] == [round(float(np.mean(last)), 1), min(last), max(last)]
+        assert row["exact"] == [float(f"{np.mean(last):.4g}"), min(last), max(last)]
     for row in EXPOSURE["rows"]:
         for measure in ("exact", "wrong_free", "wrong_forced", "seconds"):
             values = [run[measure] for run in row["runs"]]
-            assert row[measure] == [round(float(np.mean(values)), 1), min(values), max(values)]
+            assert row[measure] == [float(f"{np.mean(values):.4g}"), min(values), max(values)]
 
 
 @pytest.mark.parametrize(("results", "module"), [(CONTEXT, context), (EXPOSURE, exposure)])

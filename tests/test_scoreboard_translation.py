@@ -13,6 +13,7 @@ import torch
 from rnncourse import lookup
 from rnncourse import translation as translators
 from rnncourse.data.interface import Pair, split
+from scoreboard.task import SEEDS
 
 ROOT = Path(__file__).parents[1]
 main, translation = (importlib.import_module(f"scoreboard.{name}") for name in ("__main__", "translation"))
@@ -44,7 +45,7 @@ def test_there_is_a_row_for_every_network():
 @pytest.mark.parametrize(("entry", "row"), ROWS)
 def test_a_row_has_the_settings_of_the_code_and_its_seeds_in_order(entry, row):
     assert row["settings"] == json.loads(json.dumps(entry.settings._asdict()))
-    assert [run["seed"] for run in row["runs"]] == list(translation.SEEDS[: len(row["runs"])])
+    assert [run["seed"] for run in row["runs"]] == list(SEEDS[: len(row["runs"])])
     for run in row["runs"]:
         assert len(run["losses"]) == entry.settings.updates / translation.EVERY
         assert run["losses"][-1] < run["losses"][0]
