@@ -21,6 +21,7 @@ kernelspec: {display_name: Python 3, language: python, name: python3}
 FILES = {
     "requirements.txt": "",
     "numbers.txt": "the answer is 10",
+    "long/run.txt": "1 hour",
     "rnncourse/__init__.py": "",
     "rnncourse/value.py": "from rnncourse.deep import DEEP\nVALUE = f'value {DEEP}'\n",
     "rnncourse/deep.py": "DEEP = 1\n",
@@ -50,6 +51,8 @@ glue("seen", VALUE)
 from pathlib import Path
 open("../../ran.log", "a").write("b")
 print(Path("../numbers.txt").read_text())
+name = "run"
+print((Path("..") / "long" / f"{name}.txt").read_text())
 ```
 """,
 }
@@ -102,6 +105,10 @@ def test_a_chapter_is_executed_again_exactly_when_what_it_runs_has_changed(cours
     (course / "numbers.txt").write_text("the answer is 20")  # read by B
     assert build(course) == "b"
     assert "the answer is 20" in page(course, "b")
+
+    (course / "long/run.txt").write_text("2 hours")
+    assert build(course) == "b"
+    assert "2 hours" in page(course, "b")
 
     (course / "requirements.txt").write_text("numpy==9")
     assert build(course) == "ab"
