@@ -23,11 +23,16 @@ NOTE = (
     "`pip install` and the folder of the course's repository."
 )
 ANSWERS = ("BEGIN SOLUTION", "BEGIN HIDDEN TESTS")  # nbgrader takes both out of what it releases
+EVERYTHING = (
+    '<p class="take-away">Take it with you: <a href="notebooks.zip" download>all chapters as notebooks</a>, '
+    '<a href="exercises.zip" download>all exercises</a><!-- pdf: , <a href="book.pdf">the book as a PDF</a> -->.</p>'
+)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever an archive is made
 
 
 def setup(app):
     app.connect("doctree-resolved", write_notebooks, priority=850)  # when every reference has its text
+    app.connect("doctree-resolved", offer_everything, priority=850)
     app.connect("build-finished", write_archives)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -109,6 +114,13 @@ def links(app, name: str, title: str) -> str:
 
 
 # ---------------------------------------------------------------- exercises and archives
+
+
+def offer_everything(app, doctree, name):
+    """On the front page: the archives, and the book as a PDF, a comment until `make pdf` has made one."""
+    if app.builder.format == "html" and name == app.config.root_doc:
+        title = next(doctree.findall(nodes.title))
+        title.parent.append(nodes.raw("", EVERYTHING, format="html"))
 
 
 def exercises(app) -> Path:
