@@ -63,7 +63,7 @@ def unrolled_rnn() -> Widget:
 
 
 def unrolled_values(settings: dict) -> dict:
-    """All states, outputs and gradients of the sum of the last output; those of the weights as they grow, step by step."""
+    """States, outputs, and gradients of the sum of the last output; those of the weights as they grow backwards."""
     at = {name: float(value) for name, value in settings.items() if name != "activation"}
     U, W, V = (np.array([[at[f"{m}{i}{j}"] for j in (1, 2)] for i in (1, 2)]) for m in "UWV")
     x = np.array([[at[f"x{t}{i}"] for i in (1, 2)] for t in (1, 2, 3)])
@@ -151,7 +151,10 @@ def lab_values(settings: dict, networks: dict) -> dict:
     cells = {"rnn": RNNCell(settings["activation"]), "lstm": LSTMCell(), "gru": GRUCell()}
     values = {}
     for name, cell in cells.items():
-        W = [settings["radius"] / radius * gate for gate, radius in zip(made["W"][name], made["radii"][name], strict=True)]
+        W = [
+            settings["radius"] / radius * gate
+            for gate, radius in zip(made["W"][name], made["radii"][name], strict=True)
+        ]
         b = np.zeros(cell.gates * HIDDEN)
         if cell.gates > 1:  # the second gate of both: f of the LSTM, z of the GRU
             b[HIDDEN : 2 * HIDDEN] = settings["keep"]
@@ -180,8 +183,9 @@ def lstm_cell() -> Widget:
     peepholes = moderate | {"peepholes": True, "pi": -0.5, "pf": 0.8, "po": 1.6}
     changed = [
         *changed_one_by_one(moderate, others),
-        *changed_one_by_one(peepholes, {"pi": 2.1, "pf": -2.8, "po": -0.9}),
+        peepholes,
         peepholes | {"peepholes": False},
+        *changed_one_by_one(peepholes, {"pi": 2.1, "pf": -2.8, "po": -0.9}),
     ]
     four = {"keep": (10, -10), "replace": (-10, 10), "add up": (10, 10), "erase": (-10, -10)}
     rows = []
