@@ -175,7 +175,7 @@ class Page:
 
     rubric = lambda self, node: f"**{self.inline(node)}**"  # noqa: E731
     caption = lambda self, node: f"*{self.inline(node)}*"  # noqa: E731
-    compound = block_quote_body = legend = within
+    compound = block_quote_body = legend = widget = within
     transition = lambda self, node: "---"  # noqa: E731
 
     def container(self, node) -> str:
