@@ -49,7 +49,7 @@ grade: .venv/.set-up  ## grade submitted/ (make grade ASSIGNMENT=recurrence)
 bench: .venv/.set-up  ## our cells' time and memory against PyTorch's (3 minutes; into benchmarks/results.json)
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.cells
 
-scoreboard: .venv/.set-up  ## train every network that the scoreboard compares (half an hour; into scoreboard/results)
+scoreboard: .venv/.set-up  ## train every network that the scoreboard compares (some hours; into scoreboard/results)
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m scoreboard $(TASKS)
 
 clean:  ## remove what make built, except .venv

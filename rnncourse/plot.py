@@ -9,16 +9,19 @@ nothing paints a background.
     plot.show(fig, "The loss falls from 3.9 to 1.7 within 400 updates and then stays level.")
 """
 
+import dataclasses
 import hashlib
 import html
 import io
 import re
+from pathlib import Path as File
 from typing import Literal, NamedTuple
 from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import display
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Patch
@@ -37,6 +40,7 @@ class Colors(NamedTuple):
 
 COLORS = Colors()
 INK = "#000000"
+CHINESE = "Course Sans SC"  # see fonts/make.py
 
 STYLE = {
     "axes.axisbelow": True,
@@ -49,7 +53,7 @@ STYLE = {
     "axes.titlelocation": "left",
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
-    "font.family": "DejaVu Sans",
+    "font.family": ["DejaVu Sans", CHINESE],  # what the first lacks is taken from the second
     "font.size": 10,
     "grid.alpha": 0.13,
     "grid.color": INK,
@@ -66,6 +70,16 @@ STYLE = {
 
 
 # ---------------------------------------------------------------- figures
+
+
+def _add_chinese() -> None:
+    """Tell Matplotlib of the course's own font, whose one weight serves for bold titles too."""
+    fonts = font_manager.fontManager
+    fonts.addfont(File(__file__).with_name("fonts") / "CourseSansSC.otf")
+    fonts.ttflist.append(dataclasses.replace(fonts.ttflist[-1], weight=700))
+
+
+_add_chinese()
 
 
 def style() -> None:

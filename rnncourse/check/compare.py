@@ -40,24 +40,30 @@ def difference(name: str, got, want: np.ndarray, axes: tuple[str, ...], relative
     if got.shape != want.shape:
         return f"{name} has the wrong shape: it should be {_shape(want.shape, axes)}, but is {got.shape}."
     if got.dtype != want.dtype:
-        return f"{name} has the wrong dtype: the inputs are {want.dtype}, but it is {got.dtype}."
-    wrong = ~(np.abs(got - want) <= tolerance(want, relative))  # "not ≤" rather than ">", so that NaN is wrong too
+        why = "it should be" if want.dtype == bool else "the inputs are"
+        return f"{name} has the wrong dtype: {why} {want.dtype}, but it is {got.dtype}."
+    # "not ≤" rather than ">", so that NaN is wrong too
+    wrong = got != want if want.dtype == bool else ~(np.abs(got - want) <= tolerance(want, relative))
     if not wrong.any():
         return None
     index = _first(wrong, axes)
     if not axes:
-        return f"{name} is wrong: you have {got[index]:.6g}."
+        return f"{name} is wrong: you have {_entry(got[index])}."
     place = ", ".join(f"{axis.removesuffix(' back')} {i}" for axis, i in zip(axes, index, strict=True))
     return (
         f"{name} has wrong values in {int(wrong.sum())} of {wrong.size} places. {_first_step(index, axes)}"
-        f"At {place} you have {got[index]:.6g}."
+        f"At {place} you have {_entry(got[index])}."
     )
 
 
 def tolerance(want: np.ndarray, relative: float | None = None) -> float:
     """How far a right result may be from `want`: through rounding, or by `relative` of the largest entry."""
     relative = RELATIVE_TOLERANCE.get(want.dtype, 0) if relative is None else relative
-    return relative * max(1.0, float(np.abs(want).max(initial=0)))
+    return relative * max(1.0, float(np.abs(want[np.isfinite(want)]).max(initial=0)))
+
+
+def _entry(value) -> str:
+    return str(value) if isinstance(value, np.bool_) else f"{value:.6g}"
 
 
 def _first(wrong: np.ndarray, axes: tuple[str, ...]) -> tuple[int, ...]:

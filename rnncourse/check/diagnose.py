@@ -48,7 +48,7 @@ def describe(task: Task, got: Outcome, want: Outcome) -> str | None:
         return _describe_error(got.error)
     values = task.parts(got.value)
     if len(values) != len(task.outputs):
-        return f"it should return {_and([name for name, _ in task.outputs])}, but returns {_kind(got.value)}"
+        return _miscounted([name for name, _ in task.outputs], got.value)
     problems = {
         name: difference(name, value, np.asarray(right), axes, task.tolerance)
         for (name, axes), value, right in zip(task.outputs, values, task.parts(want.value), strict=True)
@@ -136,6 +136,14 @@ def _others(wrong: list[str], right: list[str]) -> str:
     """What to say of the outputs after the first wrong one has been described."""
     also = f" Also wrong: {_and(wrong)}." if wrong else ""
     return also + (f" Right: {_and(right)}." if right else "")
+
+
+def _miscounted(names: list[str], value) -> str:
+    """What is wrong with a value that does not have one part for each of the names."""
+    if isinstance(value, tuple | list) and len(value) == len(names):
+        lists = [name for name, part in zip(names, value, strict=True) if isinstance(part, tuple | list)]
+        return f"it returns a list for {_and(lists)}. Make an array of it."
+    return f"it should return {_and(names)}, but returns {_kind(value)}"
 
 
 def _kind(value) -> str:

@@ -13,7 +13,18 @@ import nbformat
 from nbformat import NotebookNode
 from tabulate import tabulate
 
-from rnncourse.check import bptt, deep_bidirectional, gradients, gru, lstm, recurrence
+from rnncourse.check import (
+    attention,
+    bptt,
+    char_rnn,
+    deep_bidirectional,
+    gradients,
+    gru,
+    lstm,
+    pytorch,
+    recurrence,
+    seq2seq,
+)
 from rnncourse.check.notebooks import answered, diagnosis, scores
 from rnncourse.check.task import Mistake, Task, Variant, edited
 
@@ -24,6 +35,10 @@ EXERCISES = {
     "lstm": lstm.TASKS,
     "gru": gru.TASKS,
     "deep-bidirectional": deep_bidirectional.TASKS,
+    "char-rnn": char_rnn.TASKS,
+    "seq2seq": seq2seq.TASKS,
+    "attention": attention.TASKS,
+    "pytorch": pytorch.TASKS,
 }
 
 

@@ -46,12 +46,16 @@ def scores(notebook: NotebookNode, only: str | None = None) -> dict[str, float]:
 
 
 def diagnosis(notebook: NotebookNode, check_cell: str) -> str | None:
-    """What the visible check with this grade_id says of the notebook's answers; None if it is content."""
+    """What the visible check with this grade_id says of the notebook's answers; None if it is content.
+
+    Other test cells are not run: what they define, no check may need.
+    """
     namespace = {"__name__": "__main__"}
     for cell in notebook.cells:
-        if cell.cell_type != "code":
+        this = _nbgrader(cell).get("grade_id") == check_cell
+        if cell.cell_type != "code" or (_nbgrader(cell).get("grade") and not this):
             continue
-        if _nbgrader(cell).get("grade_id") != check_cell:
+        if not this:
             _runs(cell.source, namespace)
             continue
         try:

@@ -85,3 +85,12 @@ def test_an_approximate_answer_has_a_tolerance_of_its_own():
     assert difference("gradient", want + 1e-5, want, ("entry",), 1e-6) is None
     assert difference("gradient", want + 1e-3, want, ("entry",), 1e-6) is not None
     assert difference("gradient", want + 1e-5, want, ("entry",)) is not None
+
+
+def test_masks_are_compared_as_they_are():
+    want, axes = np.array([[True, True, False]]), ("sequence", "step")
+    assert difference("mask", want.copy(), want, axes) is None
+    message = difference("mask", ~want, want, axes)
+    assert "wrong values in 3 of 3 places. The first wrong step is 0" in message
+    assert "you have False" in message
+    assert "it should be bool, but it is float64" in difference("mask", want * 1.0, want, axes)

@@ -52,3 +52,7 @@ def test_where_all_are_wrong_nothing_is_called_right():
 )
 def test_a_wrong_number_of_outputs_is_counted(value, words):
     assert f"it should return `one`, `two` and `many`, but returns {words}." in message(lambda x: value)
+
+
+def test_a_list_in_place_of_an_array_is_named():
+    assert "it returns a list for `two`. Make an array of it." in message(lambda x: (x, (2 * x).tolist(), 3 * x))
