@@ -1,6 +1,10 @@
 """Checks at the edge of the package: an array that does not fit is refused by name, before any arithmetic."""
 
+import math
+
 import numpy as np
+
+UNUSUAL = (np.ma.MaskedArray, np.matrix)  # NumPy arrays too, but they calculate in their own ways
 
 
 def check_array(name: str, array: np.ndarray, axes: tuple[str, ...], sizes: dict[str, int]) -> dict[str, int]:
@@ -14,18 +18,20 @@ def check_array(name: str, array: np.ndarray, axes: tuple[str, ...], sizes: dict
         raise TypeError(f"{name} must be a NumPy array of shape {_shape(axes, sizes)}, got {type(array).__name__}")
     if array.dtype.kind not in "fc":
         raise TypeError(f"{name} must be of a floating type such as float32 or float64, got {array.dtype}")
-    expected = tuple([sizes.get(axis, size) for axis, size in zip(axes, array.shape, strict=False)])
-    if array.ndim != len(axes) or array.shape != expected:
-        hint = ""
-        if array.ndim == 2 and array.shape[::-1] == tuple(sizes.get(axis) for axis in axes):
-            hint = "; is it transposed?"
+    expected = tuple([sizes.get(axis) for axis in axes])
+    if array.shape == expected:  # every size was known
+        return sizes
+    pairs = zip(expected, array.shape, strict=False)
+    if array.ndim != len(axes) or any(known not in (None, size) for known, size in pairs):
+        hint = "; is it transposed?" if array.ndim == 2 and array.shape[::-1] == expected else ""
         raise ValueError(f"{name} must have shape {_shape(axes, sizes)}, got {array.shape}{hint}")
     return sizes | dict(zip(axes, array.shape, strict=True))
 
 
 def check_finite(name: str, array: np.ndarray) -> None:
     """Raise ValueError, with the first bad index, if `array` holds NaN or an infinity."""
-    if np.isfinite(np.vdot(array, array)):  # one product instead of two passes; squares may overflow, so look again
+    squares = np.vdot(array, array).real  # one product instead of two passes over the array
+    if math.isfinite(squares):  # they may overflow, so look again
         return
     finite = np.isfinite(array)
     if not finite.all():
@@ -65,7 +71,7 @@ def check_mask(mask: np.ndarray, batch: int, steps: int) -> None:
 
 def _plain(array) -> bool:
     """Masked arrays and matrices are NumPy arrays too, but calculate in their own ways."""
-    return isinstance(array, np.ndarray) and not isinstance(array, (np.ma.MaskedArray, np.matrix))
+    return type(array) is np.ndarray or (isinstance(array, np.ndarray) and not isinstance(array, UNUSUAL))
 
 
 def _shape(axes: tuple[str, ...], sizes: dict[str, int]) -> str:

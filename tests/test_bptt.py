@@ -377,9 +377,9 @@ BAD = {
     "d_state of too few": (lambda p: {"d_state": p.d_state[1:]}, TypeError, "d_state must be a tuple of"),
     "d_state too small": (lambda p: {"d_state": swap_last(p, lambda a: a[:1])}, ValueError, "d_state.* must have"),
     "d_state with NaN": (lambda p: {"d_state": swap_last(p, with_nan)}, ValueError, "must be finite"),
-    "truncation 0": (lambda p: {"truncation": 0}, ValueError, "truncation must be at least 1 step, in whole steps, got 0"),
+    "truncation 0": (lambda p: {"truncation": 0}, ValueError, "at least 1 step, in whole steps, got 0"),
     "truncation 1.5": (lambda p: {"truncation": 1.5}, ValueError, "in whole steps, got 1.5"),
-    "truncation -1": (lambda p: {"truncation": -1}, ValueError, "truncation must be at least 1 step, in whole steps, got -1"),
+    "truncation -1": (lambda p: {"truncation": -1}, ValueError, "at least 1 step, in whole steps, got -1"),
     "the result for the tape": (lambda p: {"tape": unroll(p.cell, p.parameters, p.x)}, TypeError, "tape must be"),
 }  # fmt: skip
 

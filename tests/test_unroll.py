@@ -334,3 +334,14 @@ def test_sizes_that_are_not_positive_are_refused(cell, sizes):
 def test_parameters_that_would_be_no_floats_are_refused(cell, dtype):
     with pytest.raises(TypeError, match=f"dtype must be a floating type .* got {np.dtype(dtype)}"):
         init_parameters(cell, 2, 3, np.random.default_rng(0), dtype)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_cell_need_not_write_its_new_state_in_place(cell, masked, monkeypatch):
+    parameters, x, state = problem(cell, B=2, T=3)
+    mask = np.array([[True, True, False], [True, True, True]]) if masked else None
+    want = arrays_of(unroll(cell, parameters, x, state, mask))
+    step = type(cell).step
+    monkeypatch.setattr(type(cell), "step", lambda *given: step(*given[:-1]))  # the last is the place
+    for one, two in zip(arrays_of(unroll(cell, parameters, x, state, mask)), want, strict=True):
+        np.testing.assert_array_equal(one, two)

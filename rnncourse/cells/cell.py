@@ -30,10 +30,11 @@ class Cell:
         """The shape of the cell's own weights, or None."""
         return None
 
-    def step(self, z_x, z_h, state, inner=None, out=None) -> tuple[np.ndarray, ...]:
+    def step(self, z_x, z_h, state, inner=None, out=None, new=(None, None)) -> tuple[np.ndarray, ...]:
         """z_x (G, B, H), z_h (state_gates, B, H), the old state -> the new state, each part (B, H).
 
-        `out` (K, B, H), if given, receives what `slopes` will need.
+        `out` (K, B, H), if given, receives what `slopes` will need. `new`, if given, is where a cell may
+        write all parts of the new state, which saves a copy; what is returned counts.
         """
         raise NotImplementedError
 

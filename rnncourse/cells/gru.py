@@ -30,7 +30,7 @@ class GRUCell(Cell):
     kept = 4  # r, z, n and h W_n + b_hn
     only_sum = False  # the reset gate stands between the two sums of n
 
-    def step(self, z_x, z_h, state, inner=None, out=None):
+    def step(self, z_x, z_h, state, inner=None, out=None, new=(None, None)):
         (h,) = state
         kept = np.empty((4, *h.shape), h.dtype) if out is None else out
         gates = np.add(z_x[:2], z_h[:2], out=kept[:2])
@@ -38,7 +38,7 @@ class GRUCell(Cell):
         kept[3] = z_h[2]
         r, z, n, from_h = kept  # (B, H) each, the same memory
         np.tanh(z_x[2] + r * from_h, out=n)  # (gru-candidate)
-        return (n + z * (h - n),)  # (gru-state): (1 - z) n + z h with one product less
+        return (np.add(n, z * (h - n), out=new[0]),)  # (gru-state): (1 - z) n + z h with one product less
 
     def slopes(self, kept, old, new, inner=None):
         r, z, n, from_h = kept.swapaxes(0, 1)  # (T, B, H) each
@@ -70,13 +70,13 @@ class ResetBeforeGRUCell(Cell):
     def inner_shape(self, H):
         return (H, H)
 
-    def step(self, z_x, z_h, state, inner=None, out=None):
+    def step(self, z_x, z_h, state, inner=None, out=None, new=(None, None)):
         (h,) = state
         kept = np.empty((3, *h.shape), h.dtype) if out is None else out
         SIGMOID.value(z_x[:2] + z_h, out=kept[:2])
         r, z, n = kept
         np.tanh(z_x[2] + (r * h) @ inner, out=n)  # (reset-before)
-        return (n + z * (h - n),)
+        return (np.add(n, z * (h - n), out=new[0]),)
 
     def slopes(self, kept, old, new, inner=None):
         r, z, n = kept.swapaxes(0, 1)

@@ -69,12 +69,12 @@ class LSTMCell(Cell):
             sums[self.candidate] = g
         return sums
 
-    def step(self, z_x, z_h, state, inner=None, out=None):
+    def step(self, z_x, z_h, state, inner=None, out=None, new=(None, None)):
         _, c = state
         gates = self.activate(np.add(z_x, z_h, out=out))  # (4, B, H)  (lstm-gates)
         i, f, g, o = gates  # (B, H) each, the same memory
-        c_new = f * c + i * g  # (lstm-cell)
-        return o * np.tanh(c_new), c_new  # (lstm-hidden)
+        c_new = np.add(f * c, i * g, out=new[1])  # (lstm-cell)
+        return np.multiply(o, np.tanh(c_new), out=new[0]), c_new  # (lstm-hidden)
 
     def slopes(self, kept, old, new, inner=None):
         i, f, g, o = kept.swapaxes(0, 1)  # (T, B, H) each
@@ -105,17 +105,17 @@ class PeepholeLSTMCell(LSTMCell):
     def inner_shape(self, H):
         return (3, H)
 
-    def step(self, z_x, z_h, state, inner=None, out=None):
+    def step(self, z_x, z_h, state, inner=None, out=None, new=(None, None)):
         _, c = state
         gates = np.add(z_x, z_h, out=out)  # (4, B, H)
         i, f, g, o = gates
         gates[:2] += inner[:2, None] * c
         self.squash.value(gates[:2], out=gates[:2])
         np.tanh(g, out=g)
-        c_new = f * c + i * g
+        c_new = np.add(f * c, i * g, out=new[1])
         o += inner[2] * c_new
         self.squash.value(o, out=o)
-        return o * np.tanh(c_new), c_new
+        return np.multiply(o, np.tanh(c_new), out=new[0]), c_new
 
     def slopes(self, kept, old, new, inner=None):
         z, c_from_h, keep = super().slopes(kept, old, new)
@@ -137,11 +137,11 @@ class CoupledLSTMCell(LSTMCell):
     gates = state_gates = kept = 3
     candidate = 1
 
-    def step(self, z_x, z_h, state, inner=None, out=None):
+    def step(self, z_x, z_h, state, inner=None, out=None, new=(None, None)):
         _, c = state
         f, g, o = self.activate(np.add(z_x, z_h, out=out))  # (B, H) each
-        c_new = f * c + (1 - f) * g  # (coupled-cell)
-        return o * np.tanh(c_new), c_new
+        c_new = np.add(f * c, (1 - f) * g, out=new[1])  # (coupled-cell)
+        return np.multiply(o, np.tanh(c_new), out=new[0]), c_new
 
     def slopes(self, kept, old, new, inner=None):
         f, g, o = kept.swapaxes(0, 1)

@@ -24,9 +24,9 @@ class RNNCell(Cell):
             known = ", ".join(map(repr, ACTIVATIONS))
             raise ValueError(f"activation must be one of {known}, got {self.activation!r}")
 
-    def step(self, z_x, z_h, state, inner=None, out=None):
+    def step(self, z_x, z_h, state, inner=None, out=None, new=(None, None)):
         f = ACTIVATIONS[self.activation]
-        return (f.value((z_x + z_h)[0]),)  # (elman-state)  (B, H)
+        return (f.value((z_x + z_h)[0], out=new[0]),)  # (elman-state)  (B, H)
 
     def slopes(self, kept, old, new, inner=None):
         f = ACTIVATIONS[self.activation]

@@ -49,10 +49,13 @@ def describe(task: Task, got: Outcome, want: Outcome) -> str | None:
     values = task.parts(got.value)
     if len(values) != len(task.outputs):
         return f"it should return {_and([name for name, _ in task.outputs])}, but returns {_kind(got.value)}"
-    for (name, axes), value, right in zip(task.outputs, values, task.parts(want.value), strict=True):
-        problem = difference(name, value, np.asarray(right), axes, task.tolerance)
-        if problem:
-            return problem
+    problems = {
+        name: difference(name, value, np.asarray(right), axes, task.tolerance)
+        for (name, axes), value, right in zip(task.outputs, values, task.parts(want.value), strict=True)
+    }
+    wrong = [name for name, problem in problems.items() if problem]
+    if wrong:
+        return problems[wrong[0]] + _others(wrong[1:], [name for name in problems if name not in wrong])
     if got.changed:
         return f"it modifies its argument {_and(got.changed)}. Work on a copy: the caller still needs the old one."
     return None
@@ -129,9 +132,17 @@ def _size(value) -> str:
     return str(value.shape if isinstance(value, np.ndarray) else value)
 
 
+def _others(wrong: list[str], right: list[str]) -> str:
+    """What to say of the outputs after the first wrong one has been described."""
+    also = f" Also wrong: {_and(wrong)}." if wrong else ""
+    return also + (f" Right: {_and(right)}." if right else "")
+
+
 def _kind(value) -> str:
     if value is None:
         return "nothing. Is there a `return`?"
+    if isinstance(value, tuple | list) and len(value) == 1:
+        return f"a {type(value).__name__} with one value."
     return f"{len(value)} values." if isinstance(value, tuple | list) else f"one {type(value).__name__}."
 
 

@@ -75,6 +75,17 @@ def test_what_is_kept_does_not_change_the_step_and_nothing_given_is_changed(cell
 
 
 @each
+def test_the_new_state_is_written_where_it_is_wanted(cell):
+    z_x, z_h, state, inner = problem(cell, 1)
+    old = tuple(part[0] for part in state)
+    places = tuple(np.full((B, H), np.nan) for _ in state)
+    got, want = cell.step(z_x[0], z_h[0], old, inner, None, places), cell.step(z_x[0], z_h[0], old, inner)
+    assert all(part is place for part, place in zip(got, places, strict=True))
+    for one, two in zip(got, want, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@each
 def test_a_new_state_shares_no_memory_with_anything(cell):
     z_x, z_h, state, inner = problem(cell, 1)
     kept, old = np.empty((cell.kept, B, H)), tuple(part[0] for part in state)
