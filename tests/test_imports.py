@@ -19,7 +19,8 @@ ALLOWED = {  # room: the rooms of ours that it may import, besides itself
     "unroll": {"cells", "shapes"},
     "layers": {"cells", "shapes", "unroll"},
     "train": {"cells", "losses", "optim", "unroll"},
-    "convert": {"cells", "layers", "shapes", "unroll"},
+    "conventions": {"cells"},
+    "convert": {"cells", "conventions", "layers", "shapes", "unroll"},
     "check": {"cells"},
     "grading": set(),
 }
