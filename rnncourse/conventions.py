@@ -3,8 +3,8 @@
 A `Form` says where the weights lie and what they are called; `equations` says, from the same entries, what is computed.
 The book prints these equations, the tests evaluate them on converted weights: what a page shows is what the cell does.
 
-The papers are Graves, Mohamed and Hinton (2013) for the plain cell and the LSTM, Greff et al. (2017) for coupled gates,
-Chung et al. (2014) for the GRU, whose gates get biases here. K and R are the book's letters for Keras's two kernels.
+The papers are Graves, Mohamed and Hinton (2013) for the plain cell and the LSTM, in whose letters coupled gates are
+written too, and Chung et al. (2014) for the GRU, with biases added. K and R are the book's letters for Keras's kernels.
 """
 
 from typing import NamedTuple
