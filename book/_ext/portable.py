@@ -175,13 +175,16 @@ class Page:
 
     rubric = lambda self, node: f"**{self.inline(node)}**"  # noqa: E731
     caption = lambda self, node: f"*{self.inline(node)}*"  # noqa: E731
-    compound = block_quote_body = legend = widget = within
+    compound = block_quote_body = legend = widget = in_notation = within
     transition = lambda self, node: "---"  # noqa: E731
 
     def container(self, node) -> str:
         if node.get("design_component") == "card-title":
             return f"**{self.inline(node)}**"
         return self.within(node)
+
+    def rendering(self, node) -> str:
+        return self.within(node) if node["convention"] == "course" else ""
 
     def block_quote(self, node) -> str:
         return quoted(self.within(node))
