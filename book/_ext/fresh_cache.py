@@ -1,9 +1,10 @@
 """Never build on what is stale, and never execute again what is not.
 
 MyST-NB caches an executed chapter by its own text alone. Here a chapter also depends on the modules of `rnncourse`
-that it imports, on what these import, on the pinned packages, and on the files that it reads (every string in its
-code that begins with ``../``, every ``Path("..") / ...``). Sphinx does not rewrite pages when an extension or a style
-changes, nor a page that shows an output of another (``:doc: other.md``): both are seen to here as well.
+that it imports, on what these import, on the data beside them, on the pinned packages, and on the files that it reads
+(every string in its code that begins with ``../``, every ``Path("..") / ...``). Sphinx does not rewrite pages when an
+extension or a style changes, nor a page that shows an output of another (``:doc: other.md``): both are seen to here as
+well.
 """
 
 import ast
@@ -83,7 +84,18 @@ def _with_imports(files: set[Path]) -> set[Path]:
         file = waiting.pop()
         seen.add(file)
         waiting |= modules(file.read_text(encoding="utf-8")) - seen
-    return seen
+    return seen.union(*map(_data, seen))
+
+
+def _data(module: Path) -> set[Path]:
+    """What lies beside a module and is named in it: ``Path(__file__).with_name("checkpoints")``, a file or a folder."""
+    calls = [node for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    paths = []
+    for call in calls:
+        match call:
+            case ast.Call(ast.Attribute(_, "with_name"), [ast.Constant(str(name))]):
+                paths.append(module.with_name(name))
+    return {file for path in paths for file in [path, *path.rglob("*")] if file.is_file()}
 
 
 def files_read(source: str) -> set[Path]:
