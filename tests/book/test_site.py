@@ -4,7 +4,6 @@ import re
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 
 BUDGET = {True: 700, False: 350}  # kilobytes of a page with and without formulas, compressed
@@ -102,21 +101,6 @@ def test_page_does_not_scroll_sideways_on_a_phone(name, visit):
         s => [...document.querySelectorAll(s)].some(e => e.scrollWidth > e.clientWidth))"""
     assert page.evaluate(wide) == []
     page.close()
-
-
-def test_axe_finds_nothing(look):
-    found = Axe().run(look).response["violations"]
-    assert [(rule["id"], *(node["target"] for node in rule["nodes"])) for rule in found] == []
-
-
-def test_page_follows_the_scheme_and_so_do_its_figures(look, scheme):
-    assert look.evaluate("document.documentElement.dataset.theme") == scheme
-    carded = """all => all.filter(figure => {
-        for (let e = figure; e.tagName != 'ARTICLE'; e = e.parentElement)
-            if (getComputedStyle(e).backgroundColor != 'rgba(0, 0, 0, 0)') return true;
-        return getComputedStyle(figure.querySelector('svg')).color != getComputedStyle(document.body).color;
-    }).length"""
-    assert look.eval_on_selector_all("article figure.plot", carded) == 0
 
 
 def test_search_finds_the_front_page(visit):
