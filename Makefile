@@ -5,7 +5,7 @@ EXERCISES := $(notdir $(wildcard solutions/*))
 CLASS := _build/class
 
 .DEFAULT_GOAL := help
-.PHONY: help course book class test matrix lab release grade bench scoreboard clean
+.PHONY: help course book pdf class test matrix lab release grade bench scoreboard clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -18,6 +18,9 @@ course: book class  ## build the book, release the exercises, grade a small simu
 
 book: .venv/.set-up  ## execute and build the website into _build/html
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 jupyter-book build book --config _config.yml --path-output . -W -n --keep-going
+
+pdf: .venv/.set-up book  ## the whole book as one PDF (_build/html/book.pdf, linked from its front page)
+	@python book/pdf.py _build/html
 
 class: .venv/.set-up  ## the simulated class alone: release, hand in, grade, feedback (in _build/class)
 	@rm -rf $(CLASS) && mkdir -p $(CLASS)

@@ -3,6 +3,7 @@
 The course writes vectors as rows: ``x U + b_x + h W + b_h``. PyTorch stores the transposed matrices; Keras stores rows
 like the course, but mostly one bias; most papers write columns, ``U x + W h + b``. Where only the sum of two biases
 counts, a layout with one bias holds the sum: the function stays the same to rounding, the way back gives b_h = 0.
+`rnncourse.conventions` is the table of who writes what; here are the two functions that follow it, there and back.
 
 All functions copy, and refuse parameters that do not fit the cell as `unroll` does.
 """
@@ -14,9 +15,47 @@ import numpy as np
 import torch
 
 from rnncourse.cells import Cell, GRUCell, LSTMCell, ResetBeforeGRUCell, RNNCell
+from rnncourse.conventions import FORMS, ROWS, Form
 from rnncourse.layers import Layer
 from rnncourse.shapes import check_array
 from rnncourse.unroll import Parameters, check_parameters
+
+# ---------------------------------------------------------------- any layout in the table
+
+
+def _to(form: Form, cell: Cell, parameters: Parameters) -> list[np.ndarray]:
+    """The weights from the input, those from the state, and one bias or two, in this layout."""
+    check_parameters(cell, parameters, {})
+    U, W, b_x, b_h, inner = parameters
+    if inner is not None:  # the reset before the product: W_n by itself, and no bias with it
+        W, b_h = np.hstack([W, inner]), np.append(b_h, np.zeros_like(inner[0]))
+    biases = (b_x, b_h) if len(form.biases) == 2 else (b_x + b_h,)
+    ours = FORMS["course"][type(cell)]
+    U, W, *biases = (_rearranged(array, ours, form) for array in (U, W, *biases))
+    return [U, W, *biases] if form.product == ROWS else [U.T, W.T, *biases]
+
+
+def _from(form: Form, cell: Cell, U: np.ndarray, W: np.ndarray, *biases: np.ndarray) -> Parameters:
+    """The reverse of `_to`; with one bias b_h is zero."""
+    b_x, b_h = biases if len(form.biases) == 2 else (*biases, np.zeros_like(*biases))
+    U, W = (U, W) if form.product == ROWS else (U.T, W.T)
+    ours, inner = FORMS["course"][type(cell)], None
+    U, W, b_x, b_h = (_rearranged(array, form, ours) for array in (U, W, b_x, b_h))
+    if isinstance(cell, ResetBeforeGRUCell):
+        H = len(W)
+        W, inner, b_h = W[:, : 2 * H].copy(), W[:, 2 * H :].copy(), b_h[: 2 * H].copy()
+    parameters = Parameters(U, W, b_x, b_h, inner)
+    check_parameters(cell, parameters, {})
+    return parameters
+
+
+def _rearranged(array: np.ndarray, old: Form, new: Form) -> np.ndarray:
+    """A copy with the gates' blocks along the last axis in the new order, and the update gate's meaning the same."""
+    blocks = dict(zip(old.order, np.array_split(array, len(old.order), axis=-1), strict=True))
+    if old.z_keeps != new.z_keeps:
+        blocks["z"] = -blocks["z"]  # 1 - sigmoid(a) = sigmoid(-a)
+    return np.concatenate([blocks[letter] for letter in new.order], axis=-1)
+
 
 # ---------------------------------------------------------------- PyTorch
 
@@ -80,10 +119,9 @@ def _our_cell(module) -> Cell:
 
 
 def _torch_module(kind: str, options: dict, cell: Cell, directions: list[Parameters]) -> torch.nn.Module:
-    for parameters in directions:
-        check_parameters(cell, parameters, {})
-    D, H = directions[0].U.shape[0], directions[0].W.shape[0]
-    weights = [torch.tensor(np.ascontiguousarray(a.T)) for parameters in directions for a in parameters[:4]]
+    form = FORMS["pytorch"][type(cell)]
+    weights = [torch.tensor(array) for parameters in directions for array in _to(form, cell, parameters)]
+    H, D = weights[1].shape[1], weights[0].shape[1]
     with torch.random.fork_rng(devices=[]):  # what the module draws is overwritten
         module = getattr(torch.nn, kind)(D, H, dtype=weights[0].dtype, **options)
     module.load_state_dict(dict(zip(module.state_dict(), weights, strict=True)))
@@ -91,9 +129,10 @@ def _torch_module(kind: str, options: dict, cell: Cell, directions: list[Paramet
 
 
 def _from_torch(module, suffix: str) -> Parameters:
+    cell = _our_cell(module)
     names = [f"{name}{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-    U, W, *biases = (getattr(module, name).detach().numpy().T.copy() for name in names[: 4 if module.bias else 2])
-    return Parameters(U, W, *(biases or (np.zeros(U.shape[1], U.dtype), np.zeros(W.shape[1], W.dtype))))
+    U, W, *biases = (getattr(module, name).detach().numpy() for name in names[: 4 if module.bias else 2])
+    return _from(FORMS["pytorch"][type(cell)], cell, U, W, *(biases or [np.zeros(len(U), U.dtype)] * 2))
 
 
 # ---------------------------------------------------------------- Keras
@@ -118,13 +157,8 @@ def to_keras(cell: Cell, parameters: Parameters) -> KerasWeights:
     ``recurrent_activation="hard_sigmoid"`` of Keras 3; that of Keras 2 had another slope. Raises ValueError for
     peepholes and coupled gates, which Keras does not have.
     """
-    _require_keras(cell)
-    check_parameters(cell, parameters, {})
-    U, W, b_x, b_h, inner = parameters
-    if isinstance(cell, ResetBeforeGRUCell):
-        W, b_h = np.hstack([W, inner]), np.append(b_h, np.zeros_like(inner[0]))
-    bias = np.stack([b_x, b_h]) if isinstance(cell, GRUCell) else b_x + b_h
-    return KerasWeights(*(_keras_order(cell, array, len(W)) for array in (U, W, bias)))
+    kernel, recurrent_kernel, *biases = _to(_keras_form(cell), cell, parameters)
+    return KerasWeights(kernel, recurrent_kernel, np.stack(biases) if len(biases) == 2 else biases[0])
 
 
 def from_keras(cell: Cell, weights: Sequence[np.ndarray]) -> Parameters:
@@ -133,41 +167,28 @@ def from_keras(cell: Cell, weights: Sequence[np.ndarray]) -> Parameters:
     Raises ValueError for a cell that Keras does not have, for another number of arrays than three and for shapes that
     do not fit the cell.
     """
-    _require_keras(cell)
+    form = _keras_form(cell)
     if len(weights) != 3:
         raise ValueError(f"weights must be kernel, recurrent_kernel and bias, got {len(weights)} array(s)")
-    sizes, both = {"2": 2}, isinstance(cell, GRUCell)
+    sizes, both = {"2": 2}, len(form.biases) == 2
     axes = [("D", "G·H"), ("H", "G·H"), ("2", "G·H") if both else ("G·H",)]
     for name, array, names in zip(KerasWeights._fields, weights, axes, strict=True):
         sizes = check_array(name, array, names, sizes)
-    H = sizes["H"]
-    U, W, bias = (_keras_order(cell, array, H) for array in weights)
-    b_x, b_h = bias if both else (bias, np.zeros_like(bias))
-    inner = None
-    if isinstance(cell, ResetBeforeGRUCell):
-        W, inner, b_h = W[:, : 2 * H].copy(), W[:, 2 * H :].copy(), b_h[: 2 * H].copy()
-    parameters = Parameters(U, W, b_x, b_h, inner)
-    check_parameters(cell, parameters, {})
-    return parameters
+    kernel, recurrent_kernel, bias = weights
+    return _from(form, cell, kernel, recurrent_kernel, *(bias if both else [bias]))
 
 
-def _require_keras(cell: Cell) -> None:
-    if type(cell) not in (RNNCell, LSTMCell, GRUCell, ResetBeforeGRUCell):
+def _keras_form(cell: Cell) -> Form:
+    if type(cell) not in FORMS["keras"]:
         raise ValueError(f"Keras has SimpleRNN, LSTM and GRU, without peepholes or coupled gates, not {cell}")
-
-
-def _keras_order(cell: Cell, array: np.ndarray, H: int) -> np.ndarray:
-    """A copy with r, z, n along the last axis as z, r, n or the reverse; other cells' gates stay where they are."""
-    if not isinstance(cell, GRUCell | ResetBeforeGRUCell):
-        return array.copy()
-    return np.concatenate([array[..., H : 2 * H], array[..., :H], array[..., 2 * H :]], axis=-1)
+    return FORMS["keras"][type(cell)]
 
 
 # ---------------------------------------------------------------- papers
 
 
 class PaperWeights(NamedTuple):
-    """``U x_t + W s_{t-1} + b`` with column vectors; the gates' rows under each other, in the course's order."""
+    """``U x_t + W h_{t-1} + b`` with column vectors; the gates' rows under each other, in the course's order."""
 
     U: np.ndarray  # (G·H, D)
     W: np.ndarray  # (G·H, H)
@@ -175,28 +196,24 @@ class PaperWeights(NamedTuple):
 
 
 def to_papers(cell: Cell, parameters: Parameters) -> PaperWeights:
-    """Copies for column vectors, one bias each: for cells in which only the sum of the biases counts.
+    """Copies for column vectors, one bias each; for a GRU with z turned round, as Chung et al. (2014) write it.
 
-    Raises ValueError for the others: peepholes have weights that these three cannot hold, and in a GRU one bias stands
-    inside the reset gate's product and one outside.
+    Raises ValueError for cells that they cannot hold: peepholes are weights of their own, and in a GRU with reset after
+    the product one bias stands inside the reset gate's brackets and one outside.
     """
-    _require_one_sum(cell)
-    check_parameters(cell, parameters, {})
-    return PaperWeights(parameters.U.T.copy(), parameters.W.T.copy(), parameters.b_x + parameters.b_h)
+    return PaperWeights(*_to(_paper_form(cell), cell, parameters))
 
 
 def from_papers(cell: Cell, weights: Sequence[np.ndarray]) -> Parameters:
     """Copies in the course's layout; b_h is zero. Raises as `to_papers`."""
-    _require_one_sum(cell)
     U, W, b = weights
-    parameters = Parameters(U.T.copy(), W.T.copy(), b.copy(), np.zeros_like(b))
-    check_parameters(cell, parameters, {})
-    return parameters
+    return _from(_paper_form(cell), cell, U, W, b)
 
 
-def _require_one_sum(cell: Cell) -> None:
-    if not cell.only_sum or cell.inner_shape(1):
+def _paper_form(cell: Cell) -> Form:
+    if type(cell) not in FORMS["papers"]:
         raise ValueError(f"U, W and one b cannot hold all weights of {cell}")
+    return FORMS["papers"][type(cell)]
 
 
 # ---------------------------------------------------------------- the other forms of the GRU

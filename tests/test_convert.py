@@ -19,7 +19,7 @@ ELSEWHERE = [
 ]
 KERAS_CELLS = [RNNCell(), RNNCell("relu"), RNNCell("linear"), LSTMCell(), LSTMCell("hard_sigmoid"), GRUCell()]
 KERAS_CELLS.append(ResetBeforeGRUCell())
-PAPER_CELLS = [*TORCH_CELLS[:3], CoupledLSTMCell()]
+PAPER_CELLS = [*TORCH_CELLS[:3], CoupledLSTMCell(), ResetBeforeGRUCell()]
 GRUS = [GRUCell(), ResetBeforeGRUCell()]
 TOLERANCE = {np.float32: 2e-6, np.float64: 1e-14}
 
@@ -312,7 +312,7 @@ def test_keras_weights_that_do_not_fit_are_refused(cell, change, words):
 # ---------------------------------------------------------------- papers
 
 
-@each(PAPER_CELLS)
+@each(PAPER_CELLS[:-1])
 def test_columns_compute_the_same_sums(cell):
     parameters, x = problem(cell)
     U, W, b = convert.to_papers(cell, parameters)
@@ -332,7 +332,7 @@ def test_from_papers_and_back_is_exact_and_keeps_the_function(cell):
     np.testing.assert_allclose(hidden_of(cell, back, x), hidden_of(cell, parameters, x), atol=1e-14)
 
 
-@each([PeepholeLSTMCell(), *GRUS])
+@each([PeepholeLSTMCell(), GRUCell()])
 def test_what_three_arrays_cannot_hold_is_refused(cell):
     parameters, _ = problem(cell)
     with pytest.raises(ValueError, match=f"cannot hold all weights of {type(cell).__name__}"):

@@ -13,14 +13,19 @@ CITE = re.compile(r"(\{cite(?::\w+)?\}`)([^`]+)(`)")
 LIST = re.compile(r"^```\{bibliography\}$", re.M)
 
 
-def prefix_keys(app, docname, source):
-    """{cite}`a,b` -> {cite}`page-a,page-b`, and the same prefix for the page's list."""
+def prefixed(text: str, docname: str) -> str:
+    """{cite}`a,b` -> {cite}`page-a,page-b`."""
 
-    def prefixed(match):
+    def prefix(match):
         keys = ",".join(f"{docname}-{key.strip()}" for key in match[2].split(","))
         return match[1] + keys + match[3]
 
-    source[0] = LIST.sub(f"```{{bibliography}}\n:keyprefix: {docname}-", CITE.sub(prefixed, source[0]))
+    return CITE.sub(prefix, text)
+
+
+def prefix_keys(app, docname, source):
+    """The prefix in all citations of a page, and the same in the page's list."""
+    source[0] = LIST.sub(f"```{{bibliography}}\n:keyprefix: {docname}-", prefixed(source[0], docname))
 
 
 def visit_citation(self, node):

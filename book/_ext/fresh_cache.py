@@ -1,9 +1,10 @@
 """Never build on what is stale, and never execute again what is not.
 
 MyST-NB caches an executed chapter by its own text alone. Here a chapter also depends on the modules of `rnncourse`
-that it imports, on what these import, on the pinned packages, and on the files that it reads (every string in its
-code that begins with ``../``). Sphinx does not rewrite pages when an extension or a style changes, nor a page that
-shows an output of another (``:doc: other.md``): both are seen to here as well.
+that it imports, on what these import, on the data beside them, on the pinned packages, and on the files that it reads
+(every string in its code that begins with ``../``, every ``Path("..") / ...``). Sphinx does not rewrite pages when an
+extension or a style changes, nor a page that shows an output of another (``:doc: other.md``): both are seen to here as
+well.
 """
 
 import ast
@@ -59,7 +60,7 @@ def dependencies(text: str) -> set[Path]:
     """The files outside the chapter that the code of a chapter depends on."""
     found = {PACKAGE.parent / "requirements.txt"}
     for cell in CODE.findall(text):
-        found |= _with_imports(modules(cell)) | _files_read(cell)
+        found |= _with_imports(modules(cell)) | files_read(cell)
     return found
 
 
@@ -83,15 +84,43 @@ def _with_imports(files: set[Path]) -> set[Path]:
         file = waiting.pop()
         seen.add(file)
         waiting |= modules(file.read_text(encoding="utf-8")) - seen
-    return seen
+    return seen.union(*map(_data, seen))
 
 
-def _files_read(source: str) -> set[Path]:
-    """What the strings that begin with ../ lead to: a file, or all files of a folder."""
-    strings = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
-    paths = [SITE / text for text in strings if isinstance(text, str) and text.startswith("../")]
+def _data(module: Path) -> set[Path]:
+    """What lies beside a module and is named in it: ``Path(__file__).with_name("checkpoints")``, a file or a folder."""
+    calls = [node for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    paths = []
+    for call in calls:
+        match call:
+            case ast.Call(ast.Attribute(_, "with_name"), [ast.Constant(str(name))]):
+                paths.append(module.with_name(name))
+    return {file for path in paths for file in [path, *path.rglob("*")] if file.is_file()}
+
+
+def files_read(source: str) -> set[Path]:
+    """What the strings that begin with ../ lead to, and ``Path("..") / "a"``: a file, or all files of a folder."""
+    tree = list(ast.walk(ast.parse(source)))
+    strings = {node.value for node in tree if isinstance(node, ast.Constant)}
+    divisions = [node for node in tree if isinstance(node, ast.BinOp)]
+    inner = {id(node.left) for node in divisions}
+    joined = {"/".join(_joined(node)) for node in divisions if id(node) not in inner}
+    texts = {text for text in strings if isinstance(text, str)} | joined
+    paths = [SITE / text for text in texts if text.startswith("../")]
     files = {file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()}
     return {file for file in files if ".ipynb_checkpoints" not in file.parts}
+
+
+def _joined(node: ast.AST) -> list[str]:
+    """The parts of ``Path("..") / "a" / "b" / name`` up to the first that is not written out: .., a, b."""
+    match node:
+        case ast.BinOp(left, ast.Div(), right):
+            before = _joined(left)
+            known = before and before[-1] and isinstance(right, ast.Constant)
+            return [*before, right.value if known else ""] if before else []
+        case ast.Call(ast.Name("Path"), [ast.Constant("..")]):
+            return [".."]
+    return []
 
 
 def fingerprint(files: set[Path]) -> str:

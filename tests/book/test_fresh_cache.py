@@ -18,12 +18,15 @@ jupytext: {text_representation: {extension: .md, format_name: myst}}
 kernelspec: {display_name: Python 3, language: python, name: python3}
 ---
 """
+KEPT = 'from pathlib import Path\nKEPT = Path(__file__).with_name("kept")\n'
 FILES = {
     "requirements.txt": "",
     "numbers.txt": "the answer is 10",
+    "long/run.txt": "1 hour",
     "rnncourse/__init__.py": "",
     "rnncourse/value.py": "from rnncourse.deep import DEEP\nVALUE = f'value {DEEP}'\n",
-    "rnncourse/deep.py": "DEEP = 1\n",
+    "rnncourse/deep.py": "DEEP = 1\n" + KEPT,
+    "rnncourse/kept/weights.txt": "",
     "rnncourse/other.py": "",
     "book/conf.py": """\
 import sys
@@ -50,6 +53,8 @@ glue("seen", VALUE)
 from pathlib import Path
 open("../../ran.log", "a").write("b")
 print(Path("../numbers.txt").read_text())
+name = "run"
+print((Path("..") / "long" / f"{name}.txt").read_text())
 ```
 """,
 }
@@ -94,14 +99,21 @@ def test_a_chapter_is_executed_again_exactly_when_what_it_runs_has_changed(cours
     (course / "rnncourse/other.py").write_text("UNUSED = 1\n")
     assert build(course) == ""
 
-    (course / "rnncourse/deep.py").write_text("DEEP = 2\n")  # imported by what A imports
+    (course / "rnncourse/deep.py").write_text("DEEP = 2\n" + KEPT)  # imported by what A imports
     assert build(course) == "a"
     assert "value 2" in page(course, "a")
     assert "value 2" in page(course, "index")  # which shows an output of A
 
+    (course / "rnncourse/kept/weights.txt").write_text("1 2 3")  # beside what A imports, and named there
+    assert build(course) == "a"
+
     (course / "numbers.txt").write_text("the answer is 20")  # read by B
     assert build(course) == "b"
     assert "the answer is 20" in page(course, "b")
+
+    (course / "long/run.txt").write_text("2 hours")
+    assert build(course) == "b"
+    assert "2 hours" in page(course, "b")
 
     (course / "requirements.txt").write_text("numpy==9")
     assert build(course) == "ab"

@@ -160,7 +160,7 @@ def gru_swap():
 
 
 def reset_before():
-    r"""n_t = \tanh\bigl(x_t U_n + b_n + (r_t \odot h_{t-1})\, W_n\bigr)"""
+    r"""n_t = \tanh\bigl(x_t U_n + (r_t \odot h_{t-1})\, W_n + b_n\bigr)"""
     n = network()
     run, _ = package(n, ResetBeforeGRUCell())
     for t, (x_t, h, _, _, value, new) in enumerate(steps(n, before)):
