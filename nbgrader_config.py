@@ -51,3 +51,8 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
+
+# What the students' confined processes need, and how a test says which misconception it recognised.
+c.Sandbox.preload = ["numpy", "torch", "rnncourse.check"]
+c.Sandbox.private = ["rnncourse.check.unaided"]
+c.Sandbox.diagnosis = "Likely cause: exactly this comes out when (.*)"

@@ -20,11 +20,16 @@ class SubmissionExporter(NotebookExporter):
             with open(filename, encoding="utf-8") as file:
                 notebook = nbformat.read(file, as_version=4)
         except Exception as error:  # what a stranger's file can raise while it is read is not to be listed
-            reason = f"{filename} cannot be read as a notebook ({type(error).__name__}: {str(error)[:200]})"
+            notebook, reason = blank_notebook(filename, error)
             self.log.error("%s. It is graded as a blank submission.", reason)
-            text = f"**This submission could not be read, so it was graded as blank.** {reason}."
-            notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text, id="unreadable")])
         return self.from_notebook_node(notebook, resources, **kw)
+
+
+def blank_notebook(filename: str, error: Exception) -> tuple[NotebookNode, str]:
+    """What takes the place of a file that cannot be read, and why."""
+    reason = f"{filename} cannot be read as a notebook ({type(error).__name__}: {str(error)[:200]})"
+    text = f"**This submission could not be read, so it was graded as blank.** {reason}."
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text, id="unreadable")]), reason
 
 
 class DeduplicateIds(preprocessors.DeduplicateIds):
@@ -48,9 +53,11 @@ class RestoreCells(NbGraderPreprocessor):
     (nbgrader's own `OverwriteCells.add_missing_cells` fails when a read-only cell precedes the missing one.)
     """
 
+    open_gradebook = Gradebook
+
     def preprocess(self, notebook, resources):
         record = resources["nbgrader"]
-        with Gradebook(record["db_url"]) as gradebook:
+        with self.open_gradebook(record["db_url"]) as gradebook:
             source = gradebook.find_notebook(record["notebook"], record["assignment"])
             points = {cell.name: cell.max_score for cell in [*source.grade_cells, *source.task_cells]}
             kinds = {
