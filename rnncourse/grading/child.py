@@ -99,7 +99,7 @@ class StudentsChild(Child):
 
 
 class TestsChild(Child):
-    """Has names of its own, of which the student's are only those that a test reads and the instructor did not define."""
+    """Has names of its own; the student's are those that a test reads and the instructor did not define."""
 
     def __init__(self, warm, control, conversation, job):
         super().__init__(warm, control, conversation, job)
@@ -126,7 +126,7 @@ class TestsChild(Child):
                 self.run(command["cell"], command["source"])
 
     def claim(self, names: list[str], imports: list[str]) -> None:
-        """An answer cell has run: the names that it is to define are the student's, what it is to import is imported."""
+        """An answer cell has run: what it is to define is the student's, what it is to import is imported."""
         namespace = self.shell.user_ns
         for name in names:
             namespace.pop(name, None)
@@ -235,7 +235,7 @@ def _keep_only(control: int, conversation: int) -> tuple[socket.socket, socket.s
 def _fresh_random_numbers() -> None:
     """The libraries' own generators, or every student would get the warm process's numbers."""
     random.seed()
-    np.random.seed(int.from_bytes(os.urandom(4), "little"))
+    np.random.seed(int.from_bytes(os.urandom(4), "little"))  # noqa: NPY002 - the generator that students may use
     if "torch" in sys.modules:
         sys.modules["torch"].seed()
 

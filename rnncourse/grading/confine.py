@@ -33,7 +33,7 @@ REFUSED = """
     init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff acct quotactl syslog
     sethostname setdomainname personality settimeofday clock_settime clock_adjtime adjtimex
     setpriority sched_setscheduler sched_setattr ioprio_set iopl ioperm modify_ldt vhangup lookup_dcookie
-""".split()
+"""
 
 
 class Limits(NamedTuple):
@@ -118,7 +118,7 @@ def seccomp_filter():
 
     refuse, absent = seccomp.ERRNO(1), seccomp.ERRNO(38)
     made = seccomp.SyscallFilter(seccomp.ALLOW)
-    for name in REFUSED:
+    for name in REFUSED.split():
         try:
             number = seccomp.resolve_syscall(seccomp.Arch.NATIVE, name)
         except ValueError:  # not on this architecture

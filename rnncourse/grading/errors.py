@@ -12,8 +12,8 @@ DEEPEST = 20  # frames
 LONGEST = 4000  # characters of a message
 
 
-class SubmissionEnded(RuntimeError):
-    """The process that runs the student's code is gone."""
+class DeadKernelError(RuntimeError):
+    """The process that runs the student's code is gone. Named as nbclient names it."""
 
 
 class Unreadable(RuntimeError):
@@ -48,7 +48,7 @@ def _frames(error: BaseException) -> list:
 
 
 def rebuild(description: dict) -> BaseException:
-    """The exception, with a traceback through the same lines. Raises KeyError or TypeError for what is no description."""
+    """The exception, with a traceback through the same lines. Raises KeyError or TypeError for no description."""
     error = _instance(**{key: description[key] for key in ("module", "name", "builtin", "arguments", "text")})
     for filename, number, _, line in reversed(description["frames"]):
         _show_line(f"<submission> {filename}", number, line)

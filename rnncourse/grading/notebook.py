@@ -35,12 +35,10 @@ def run(notebook: NotebookNode, warm: WarmProcess, claims: dict, files: dict, va
     with warm.children(files, variables) as children:
         runner = _Runner(notebook, warm, children)
         for index, cell in enumerate(notebook.cells):
-            if (
-                cell.cell_type == "code"
-                and cell.source.strip()
-                and "skip-execution" not in cell.metadata.get("tags", [])
-            ):
-                runner.run_cell(index, cell, kind_of(cell))
+            kind = kind_of(cell)
+            skipped = kind == "student" and "skip-execution" in cell.metadata.get("tags", [])  # only one's own cells
+            if cell.cell_type == "code" and cell.source.strip() and not skipped:
+                runner.run_cell(index, cell, kind)
                 claim = claims.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
                 if claim:
                     children[child.TESTS].send(do="claim", **claim)
@@ -83,7 +81,21 @@ class _Runner:
             done = self._listen(index, worker, outputs, min(step[0], self.until))
         if done is not None:
             self.ran.completed.add(index)
-        outputs.close(done, worker.ended, stopped)
+        outputs.close(done, self._what_happened(cell, done, worker, stopped))
+
+    def _what_happened(self, cell: NotebookNode, done: dict | None, worker: Child, stopped: bool) -> tuple[str, str]:
+        """The error of a cell that had to be stopped, or did not come to its end: name and sentence; empty if none."""
+        name = cell.metadata.get("nbgrader", {}).get("grade_id", "of the student's own")
+        if stopped and done is not None:
+            error = "CellTimeoutError", f"The cell {name} took longer than {self.warm.limits.timeout:g} s."
+        elif done is None:
+            what = "stopped answering" if worker.ended == "CellTimeoutError" else "died"
+            error = worker.ended, f"The kernel {what} in the cell {name}; it and the cells after it have no result."
+        else:
+            return "", ""
+        if not any(problem.startswith("The kernel") for problem in self.ran.problems):
+            self.ran.problems.append(error[1])
+        return error
 
     def _ways_to_stop(self, worker: Child, start: float):
         """When to do what to a cell that does not end: interrupt the student's process, end it, then the tests'."""
@@ -99,7 +111,6 @@ class _Runner:
     def _stop(self, victim: Child, number: int) -> None:
         if number == signal.SIGKILL and not victim.ended:
             victim.ended = "CellTimeoutError"
-            self.ran.problems.append(f"the {victim.role}'s process did not stop in time and was ended")
         self.warm.signal(victim, number)
 
     def _listen(self, index: int, worker: Child, outputs: "_Outputs", until: float) -> dict | None:
@@ -161,7 +172,7 @@ class _Outputs:
             if outputs and outputs[-1].output_type == "stream" and outputs[-1].name == content["name"]:
                 outputs[-1].text += text
             else:
-                outputs.append(nbformat.v4.new_output("stream", name=content["name"], text=text))
+                outputs.append(NotebookNode(output_type="stream", name=content["name"], text=text))
         elif kind in ("display_data", "execute_result"):
             count = {"execution_count": self.cell.execution_count} if kind == "execute_result" else {}
             output = nbformat.v4.new_output(
@@ -179,18 +190,16 @@ class _Outputs:
 
     def _error(self, name: str, value: str, lines: list[str]) -> None:
         words = {"ename": _clean(str(name)), "evalue": _clean(str(value)), "traceback": _clean(lines)}
-        self.cell.outputs.append(nbformat.v4.new_output("error", **words))
+        self.cell.outputs.append(NotebookNode(output_type="error", **words))
 
-    def close(self, done: dict | None, ended: str, stopped: bool) -> None:
-        """A cell that did not come to a good end has an error among its outputs, whatever the student printed."""
-        if done is None:
-            self._error(ended or "DeadKernelError", "", [f"{ended}: the process ended before this cell did"])
-            return
-        error = done.get("error")
-        if error and not any(o.output_type == "error" and o.ename == error[0] for o in self.cell.outputs):
-            self._error(error[0], error[1], [f"{error[0]}: {error[1]}"])
-        if stopped and not any(o.output_type == "error" for o in self.cell.outputs):
-            self._error("CellTimeoutError", "", ["CellTimeoutError: the cell took too long"])
+    def close(self, done: dict | None, happened: tuple[str, str]) -> None:
+        """See that a cell that did not come to a good end has an error among its outputs, and the right one."""
+        outputs = self.cell.outputs
+        if happened[0]:
+            outputs[:] = [o for o in outputs if o.get("ename") != "KeyboardInterrupt"]  # which was our way to stop it
+            self._error(*happened, [f"{happened[0]}: {happened[1]}"])
+        elif done["error"] and not any(o.output_type == "error" and o.ename == done["error"][0] for o in outputs):
+            self._error(*done["error"], [": ".join(done["error"])])
 
 
 def _clean(value):

@@ -30,7 +30,7 @@ class Peer:
     def ask(self, operation: int, *arguments, **named):
         """The result of an operation of the other end. Arguments that it modified are modified here."""
         if self.dead:
-            raise errors.SubmissionEnded(self.dead)
+            raise errors.DeadKernelError(self.dead)
         everything = [*arguments, *named.values()]
         blobs, arrays = self.codec.noting(lambda: [self.codec.pack(a) for a in everything])
         self._send(["ask", operation, blobs[: len(arguments)], list(named), blobs[len(arguments) :], np.geterr()])
@@ -109,7 +109,7 @@ class Peer:
 
     def _ended(self):
         self.dead = "the process that runs the submission has ended"
-        raise errors.SubmissionEnded(self.dead) from None
+        raise errors.DeadKernelError(self.dead) from None
 
 
 # --- The tests' end ---------------------------------------------------------------------------------------------

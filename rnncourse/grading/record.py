@@ -56,7 +56,7 @@ class Recorder:
         return {submission.student_id: submission for submission in self.db.execute(query).scalars()}
 
     def _make_rows(self, students: list[str]) -> None:
-        """Students, submissions, grades and comments that are not there yet, as nbgrader's `add_submission` makes them."""
+        """Students, submissions, grades and comments not there yet, as nbgrader's `add_submission` makes them."""
         known = set(self.db.execute(select(Student.id).where(Student.id.in_(students))).scalars())
         there = self._submissions(students)
         rows = {Student: [{"id": student} for student in students if student not in known]}

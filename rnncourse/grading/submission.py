@@ -11,6 +11,7 @@ import logging
 import re
 import time
 from pathlib import PurePosixPath
+from typing import ClassVar
 
 import nbformat
 from nbconvert.preprocessors import ClearMetadataPreprocessor
@@ -162,7 +163,7 @@ class _OverwriteCells(preprocessors.OverwriteCells):
 class _CheckCellMetadata(preprocessors.CheckCellMetadata):
     """nbgrader's, which takes 10 ms. The same records, as most notebooks of a class have them, are checked once."""
 
-    checked = set()
+    checked: ClassVar[set[str]] = set()
 
     def preprocess(self, submitted, resources):
         records = [(cell.cell_type, cell.metadata.get("nbgrader")) for cell in submitted.cells]

@@ -13,7 +13,7 @@ import msgpack
 import numpy as np
 
 TUPLE, NAMED, SET, FROZEN, COMPLEX, INTEGER, ARRAY, SCALAR, TENSOR, SLICE, RANGE, ELLIPSIS, TYPE, DTYPE = range(1, 15)
-GENERATOR, VIEW, OWN, YOURS = range(15, 19)
+GENERATOR, VIEW, OWN, YOURS, SAME = range(15, 20)
 
 ARRAY_KINDS = "biufcUSmM"  # no objects: they would need pickle
 GENERATORS = {name: getattr(np.random, name) for name in ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")}
@@ -160,6 +160,23 @@ def _named(codec, value):
     return NAMED, [type(value).__name__, list(type(value)._fields), list(value)]
 
 
+_PLAIN = {  # how to get what an object of a subclass holds, without asking the subclass
+    int: lambda v: int.__add__(v, 0),
+    float: lambda v: float.__add__(v, 0.0),
+    str: lambda v: str.__getitem__(v, slice(None)),
+    bytes: lambda v: bytes.__getitem__(v, slice(None)),
+    list: lambda v: list.__getitem__(v, slice(None)),
+    tuple: lambda v: tuple.__getitem__(v, slice(None)),
+    dict: lambda v: dict(dict.items(v)),
+}
+
+
+def _as_plain(codec, value):
+    """What an object of a subclass holds. What the subclass makes of equality, say, is left behind."""
+    kind = next(base for base in type(value).__mro__ if base in _PLAIN)
+    return SAME, [_PLAIN[kind](value)]
+
+
 _BY_COPY = (  # (whether it applies, what to send), in this order
     (lambda v, k: k is tuple, lambda c, v: (TUPLE, list(v))),
     (lambda v, k: isinstance(v, np.ndarray) and v.dtype.kind in ARRAY_KINDS, lambda c, v: c._array(v)),
@@ -175,6 +192,7 @@ _BY_COPY = (  # (whether it applies, what to send), in this order
         lambda c, v: (INTEGER, v.to_bytes(v.bit_length() // 8 + 1, "big", signed=True)),
     ),
     (lambda v, k: issubclass(k, tuple) and hasattr(k, "_fields"), _named),
+    (lambda v, k: issubclass(k, tuple(_PLAIN)), _as_plain),
     (_is_tensor, lambda c, v: (TENSOR, v.detach().cpu().numpy())),
     (lambda v, k: k is slice, lambda c, v: (SLICE, [v.start, v.stop, v.step])),
     (lambda v, k: k is range, lambda c, v: (RANGE, [v.start, v.stop, v.step])),
@@ -189,6 +207,7 @@ _BY_COPY = (  # (whether it applies, what to send), in this order
 )
 _READ = {
     TUPLE: tuple,
+    SAME: lambda content: content[0],
     NAMED: lambda content: collections.namedtuple(content[0], content[1], rename=True)(*content[2]),
     SET: set,
     FROZEN: frozenset,
