@@ -11,6 +11,7 @@ from nbgrader import utils
 
 from rnncourse.grading import child, wire
 from rnncourse.grading.process import Child, WarmProcess
+from rnncourse.grading.text import storable
 
 GRACE = 2.0  # seconds between a polite end and the next ruder one
 
@@ -69,13 +70,12 @@ class _Runner:
             worker.send(do="run", cell=index, source=cell.source)
         started = time.monotonic()
         steps = self._ways_to_stop(worker, started + self.warm.limits.timeout)
-        done, stopped = None, False
+        done, stopped = None, 0
         step = next(steps)
         while done is None and not worker.ended:
             if time.monotonic() >= min(step[0], self.until):
-                victim, number = step[1:] if time.monotonic() < self.until else (worker, signal.SIGKILL)
-                stopped = True
-                self._stop(victim, number)
+                victim, stopped = step[1:] if time.monotonic() < self.until else (worker, signal.SIGKILL)
+                self._stop(victim, stopped)
                 step = next(steps)
                 continue
             done = self._listen(index, worker, outputs, min(step[0], self.until))
@@ -83,14 +83,18 @@ class _Runner:
             self.ran.completed.add(index)
         outputs.close(done, self._what_happened(cell, done, worker, stopped))
 
-    def _what_happened(self, cell: NotebookNode, done: dict | None, worker: Child, stopped: bool) -> tuple[str, str]:
-        """The error of a cell that had to be stopped, or did not come to its end: name and sentence; empty if none."""
+    def _what_happened(self, cell: NotebookNode, done: dict | None, worker: Child, stopped: int) -> tuple[str, str]:
+        """The error of a cell that had to be stopped, or did not come to its end: name and sentence; empty if none.
+
+        `stopped` is the last signal that this took.
+        """
         name = cell.metadata.get("nbgrader", {}).get("grade_id", "of the student's own")
-        if stopped and done is not None:
+        if done is None or stopped == signal.SIGKILL:
+            ended = worker.ended or "CellTimeoutError"  # or it was the student's process that a test waited for
+            what = "stopped answering" if ended == "CellTimeoutError" else "died"
+            error = ended, f"The kernel {what} in the cell {name}; it and the cells after it have no result."
+        elif stopped:
             error = "CellTimeoutError", f"The cell {name} took longer than {self.warm.limits.timeout:g} s."
-        elif done is None:
-            what = "stopped answering" if worker.ended == "CellTimeoutError" else "died"
-            error = worker.ended, f"The kernel {what} in the cell {name}; it and the cells after it have no result."
         else:
             return "", ""
         if not any(problem.startswith("The kernel") for problem in self.ran.problems):
@@ -168,7 +172,7 @@ class _Outputs:
     def _add(self, kind: str, content: dict) -> None:
         outputs = self.cell.outputs
         if kind == "stream" and content["name"] in ("stdout", "stderr"):
-            text = _clean(content["text"])
+            text = storable(content["text"])
             if outputs and outputs[-1].output_type == "stream" and outputs[-1].name == content["name"]:
                 outputs[-1].text += text
             else:
@@ -176,20 +180,20 @@ class _Outputs:
         elif kind in ("display_data", "execute_result"):
             count = {"execution_count": self.cell.execution_count} if kind == "execute_result" else {}
             output = nbformat.v4.new_output(
-                kind, _clean(content["data"]), metadata=_clean(content["metadata"]), **count
+                kind, storable(content["data"]), metadata=storable(content["metadata"]), **count
             )
             self.displays.setdefault((content.get("transient") or {}).get("display_id"), []).append(output)
             outputs.append(output)
         elif kind == "update_display_data":
             for output in self.displays.get((content.get("transient") or {}).get("display_id"), []):
-                output.data = nbformat.from_dict(_clean(content["data"]))
+                output.data = nbformat.from_dict(storable(content["data"]))
         elif kind == "clear_output":
             outputs.clear()
         elif kind == "error":
             self._error(content["ename"], content["evalue"], [*map(str, content["traceback"])])
 
     def _error(self, name: str, value: str, lines: list[str]) -> None:
-        words = {"ename": _clean(str(name)), "evalue": _clean(str(value)), "traceback": _clean(lines)}
+        words = {"ename": storable(str(name)), "evalue": storable(str(value)), "traceback": storable(lines)}
         self.cell.outputs.append(NotebookNode(output_type="error", **words))
 
     def close(self, done: dict | None, happened: tuple[str, str]) -> None:
@@ -200,14 +204,3 @@ class _Outputs:
             self._error(*happened, [f"{happened[0]}: {happened[1]}"])
         elif done["error"] and not any(o.output_type == "error" and o.ename == done["error"][0] for o in outputs):
             self._error(*done["error"], [": ".join(done["error"])])
-
-
-def _clean(value):
-    """Text without what UTF-8 or a database refuses, at any depth."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    if isinstance(value, dict):
-        return {_clean(str(key)): _clean(item) for key, item in value.items()}
-    return value

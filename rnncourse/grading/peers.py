@@ -8,7 +8,6 @@ passed to it (`Callback`), and nothing else.
 
 import functools
 import importlib
-import itertools
 import socket
 
 import numpy as np
@@ -233,8 +232,3 @@ def students_end(sock: socket.socket, namespace: dict, private: dict) -> Peer:
             WRAP: wrap,
         },
     )
-
-
-def names_to_bind(reads: set[str], owned: set[str], builtins: dict) -> list[str]:
-    """Which of the names that a test reads are the student's to define: neither the instructor's nor Python's."""
-    return sorted(itertools.filterfalse(lambda name: name in owned or name in builtins, reads))

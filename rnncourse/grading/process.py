@@ -92,15 +92,13 @@ class WarmProcess:
     @contextlib.contextmanager
     def children(self, files: dict[str, dict[str, bytes]], variables: dict[str, str]):
         """The two children for one notebook, by role; on the way out they are killed and gone."""
-        ends = socket.socketpair()
         forked = {}
         try:
-            for role, end in zip((child.STUDENT, child.TESTS), ends, strict=True):
-                forked[role] = self._fork(role, end, files[role], variables)
+            for role, end in zip((child.STUDENT, child.TESTS), socket.socketpair(), strict=True):
+                with end:  # only the children keep the conversation open: when one ends, the other knows
+                    forked[role] = self._fork(role, end, files[role], variables)
             yield forked
         finally:
-            for end in ends:
-                end.close()
             for one in forked.values():
                 with contextlib.suppress(OSError):
                     self.signal(one, signal.SIGKILL)

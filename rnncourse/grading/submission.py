@@ -120,7 +120,7 @@ class Steps:
             if len(content) > LARGEST:
                 raise ValueError(f"it has {len(content)} bytes, more than the {LARGEST} allowed")
             with _quiet():
-                return self._sanitized(nbformat.reads(content.decode("utf-8"), as_version=4))
+                return self._sanitized(repair.read_notebook(content))
         except Exception as error:  # what a stranger's file can raise while it is read is not to be listed
             blank, reason = repair.blank_notebook(f"{self.name}.ipynb", error)
             self.log.told = [reason]

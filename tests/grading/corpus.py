@@ -7,6 +7,7 @@ it earns. "leak" prints what it found: the test looks for secrets in everything 
 
 import json
 from dataclasses import dataclass, field
+from textwrap import dedent
 
 import course
 import nbformat
@@ -30,14 +31,18 @@ class Case:
     reason: str = ""  # what the grader has to say of it
 
 
+def code(first: str, answers: dict[str, str]) -> dict:
+    return {"first": PRELUDE + dedent(first), "answers": {name: dedent(text).strip() for name, text in answers.items()}}
+
+
 def attack(first: str = "", **answers) -> Case:
     """Wrong answers and something that is to make them count."""
-    return Case(answers, first)
+    return Case(**code(first, answers))
 
 
 def nuisance(first: str = "", least: float = 0.0, reason: str = "", **answers) -> Case:
     """Right answers, and something that is to hurt others or the grader."""
-    return Case(answers, first, wrong=False, most=MOST, least=least, reason=reason)
+    return Case(**code(first, answers), wrong=False, most=MOST, least=least, reason=reason)
 
 
 def mended(change, least: float, most: float = MOST, reason: str = "") -> Case:
@@ -67,8 +72,9 @@ class Equal:
     def __call__(self, *a, **k): return self
     def __array__(self, *a, **k): return __import__("numpy").array([0.0, 2.0, 4.0])
 """
-AROUND = "import os, sys, time, json, struct, socket, gc, signal, threading, ctypes\n"
-SEARCH = """
+PRELUDE = """
+import ctypes, gc, json, msgpack, numpy, os, signal, socket, struct, sys, threading, time
+
 def search(places):
     found = []
     for place in places:
@@ -84,10 +90,9 @@ def search(places):
 def forged(*messages: dict) -> str:
     """Code that writes these messages to every descriptor it can."""
     return (
-        AROUND
-        + f"import msgpack\nfor message in {list(messages)!r}:\n"
+        f"messages = {list(messages)!r}"
         + """
-    data = msgpack.packb(message)
+for data in map(msgpack.packb, messages):
     for descriptor in range(3, 2000):
         try: os.write(descriptor, struct.pack("!I", len(data)) + data)
         except OSError: pass
@@ -188,57 +193,90 @@ SCORES = {  # wrong answers that are to count as right
         EQUAL, double="double = lambda x: Equal()", mean="mean = lambda n: Equal()", six="six = Equal()"
     ),
     "equal-number": attack(
-        "class F(float):\n    __eq__ = lambda s, o: True\n    __sub__ = __rsub__ = lambda s, o: 0.0\n    __hash__ = None",
+        """
+        class F(float):
+            __eq__ = lambda s, o: True
+            __sub__ = __rsub__ = lambda s, o: 0.0
+            __hash__ = None
+        """,
         mean="mean = lambda n: F(1)",
         six="six = F(5)",
     ),
     "equal-array": attack(
-        "import numpy\nclass A(numpy.ndarray):\n"
-        "    def __array_function__(self, *a): return True\n    def __array_ufunc__(self, *a, **k): return numpy.True_\n"
-        "    __eq__ = lambda s, o: True",
+        """
+        class A(numpy.ndarray):
+            def __array_function__(self, *a): return True
+            def __array_ufunc__(self, *a, **k): return numpy.True_
+            __eq__ = lambda s, o: True
+        """,
         double="def double(x):\n    return numpy.asarray(x).view(A)",
     ),
     "equal-function": attack(EQUAL, double="double = Equal()", mean="mean = Equal()"),
     "numpy-patched": attack(
-        "import numpy, numpy.testing\nnumpy.testing.assert_allclose = lambda *a, **k: None\n"
-        "numpy.arange = numpy.ones = lambda *a: numpy.zeros(3)\nnumpy.ndarray.__eq__ if 0 else None"
+        """
+        import numpy.testing
+        numpy.testing.assert_allclose = lambda *a, **k: None
+        numpy.arange = numpy.ones = lambda *a: numpy.zeros(3)
+        """
     ),
     "own-numpy": attack(six="class np:\n    class testing:\n        assert_allclose = lambda *a: 0\nsix = 5"),
     "builtins-patched": attack(
-        "import builtins\nbuiltins.abs = builtins.sum = lambda *a: 0\nbuiltins.AssertionError = type('A', (), {})\n"
-        "builtins.isinstance = lambda *a: True\nbuiltins.__import__ = lambda *a, **k: None"
+        """
+        import builtins
+        builtins.abs = builtins.sum = lambda *a: 0
+        builtins.AssertionError = type("A", (), {})
+        builtins.isinstance = lambda *a: True
+        builtins.__import__ = lambda *a, **k: None
+        """
     ),
     "own-builtins": attack(six="six = 5\nabs = lambda x: 0\nAssertionError = None\nlen = max = lambda *a: 0"),
     "own-expectation": attack(six="six = 5\nwant = 7\nsecret = want\na = [2, 1]"),
     "muted-traceback": attack("get_ipython().showtraceback = get_ipython()._showtraceback = lambda *a, **k: None"),
     "muted-shell": attack(
-        "ip = get_ipython()\nip.run_cell = lambda *a, **k: None\nip.run_code = lambda *a, **k: False\n"
-        "type(ip).run_cell_async = None\nip.set_custom_exc((Exception,), lambda *a, **k: None)"
+        """
+        ip = get_ipython()
+        ip.run_cell = lambda *a, **k: None
+        ip.run_code = lambda *a, **k: False
+        type(ip).run_cell_async = None
+        ip.set_custom_exc((Exception,), lambda *a, **k: None)
+        """
     ),
     "no-asserts": attack(
-        "import ast\nclass No(ast.NodeTransformer):\n    def visit_Assert(self, node): return ast.Pass()\n"
-        "get_ipython().ast_transformers.append(No())\n"
-        "get_ipython().input_transformers_post.append(lambda lines: ['pass\\n'])"
+        """
+        import ast
+        class No(ast.NodeTransformer):
+            def visit_Assert(self, node): return ast.Pass()
+        get_ipython().ast_transformers.append(No())
+        get_ipython().input_transformers_post.append(lambda lines: ["pass\\n"])
+        """
     ),
     "hooks": attack("get_ipython().events.register('pre_run_cell', lambda *a: exec('abs = lambda x: 0', globals()))"),
-    "tracer": attack(
-        "import sys\nsys.settrace(lambda *a: None)\nsys.excepthook = lambda *a: None\nsys.setprofile(None)"
-    ),
+    "tracer": attack("sys.settrace(lambda *a: None)\nsys.excepthook = lambda *a: None\nsys.setprofile(None)"),
     "frames": attack(
-        AROUND,
-        double="def double(x):\n    frame = sys._getframe()\n    while frame:\n"
-        "        for n, v in list(frame.f_locals.items()):\n            if n in ('want', 'secret'): print(v); return v\n"
-        "        frame = frame.f_back\n    return x",
+        double="""
+        def double(x):
+            frame = sys._getframe()
+            while frame:
+                for name, value in list(frame.f_locals.items()):
+                    if name in ("want", "secret"):
+                        print(value)
+                        return value
+                frame = frame.f_back
+            return x
+        """
     ),
     "memory-search": attack(
-        AROUND,
-        double="def double(x):\n    for o in gc.get_objects():\n        if isinstance(o, dict) and 'want' in o: return o['want']\n"
-        "    print([o for o in gc.get_objects() if 'hidden' '-7f3a' in str(o)[:2000]][:3])\n    return x",
+        double="""
+        def double(x):
+            for thing in gc.get_objects():
+                if isinstance(thing, dict) and "want" in thing:
+                    return thing["want"]
+            print([thing for thing in gc.get_objects() if "hidden" "-7f3a" in str(thing)[:2000]][:3])
+            return x
+        """
     ),
     "history": attack(double="def double(x):\n    print(In, get_ipython().user_ns.get('secret'))\n    return x"),
-    "forged-done": Case(
-        first=forged(*({"event": "done", "cell": i, "error": None, "count": 1} for i in range(14))), most=LEAST
-    ),
+    "forged-done": attack(forged(*({"event": "done", "cell": i, "error": None, "count": 1} for i in range(14)))),
     "forged-outputs": attack(
         forged(
             *(
@@ -253,54 +291,94 @@ SCORES = {  # wrong answers that are to count as right
         )
     ),
     "forged-in-test": attack(
-        AROUND + "import msgpack",
-        double="def double(x):\n    m = msgpack.packb({'event': 'done', 'cell': 4, 'error': None, 'count': 1})\n"
-        "    for d in range(3, 1100):\n        try: os.write(d, struct.pack('!I', len(m)) + m)\n        except OSError: pass\n"
-        "    return x",
+        double="""
+        def double(x):
+            for cell in range(14):
+                data = msgpack.packb({"event": "done", "cell": cell, "error": None, "count": 1})
+                for descriptor in range(3, 1100):
+                    try: os.write(descriptor, struct.pack("!I", len(data)) + data)
+                    except OSError: pass
+            return x
+        """
     ),
     "forged-answers": attack(forged({"changed": [], "value": b"\xc3"}, {"changed": [], "value": b"\x06"})),
     "forged-questions": attack(
         forged(["ask", 0, [b"\xd7\x12" + bytes(8)], [], [], {}], ["ask", 1, [b"\x91\xa6secret"], [], [], {}])
     ),
     "displayhook": attack(
-        double="def double(x):\n    get_ipython().displayhook(2.0)\n    return x",
-        mean="def mean(n):\n    get_ipython().display_pub.publish({'text/plain': '2'})\n    return 1",
+        double="""
+        def double(x):
+            get_ipython().displayhook(2.0)
+            return x
+        """,
+        mean="""
+        def mean(n):
+            get_ipython().display_pub.publish({"text/plain": "2"})
+            return 1
+        """,
     ),
     "cleared-outputs": attack(
-        double="def double(x):\n    from IPython.display import clear_output\n    clear_output()\n    return x"
+        double="""
+        def double(x):
+            from IPython.display import clear_output
+            clear_output()
+            return x
+        """
     ),
-    "exit-in-test": attack(AROUND, double="def double(x):\n    os._exit(0)"),
+    "exit-in-test": attack(double="def double(x):\n    os._exit(0)"),
     "system-exit": attack(double="def double(x):\n    raise SystemExit(0)", mean="def mean(n):\n    exit()"),
     "interrupt": attack(double="def double(x):\n    raise KeyboardInterrupt"),
     "stop-iteration": attack(
         double="def double(x):\n    raise StopIteration", mean="def mean(n):\n    raise GeneratorExit"
     ),
     "hostile-error": attack(
-        double="class E(Exception):\n    def __str__(self): raise E\n    __repr__ = __str__\n    args = property(lambda s: 1 / 0)\n"
-        "    def _render_traceback_(self): return []\ndef double(x):\n    raise E()"
+        double="""
+        class E(Exception):
+            def __str__(self): raise E
+            __repr__ = __str__
+            args = property(lambda s: 1 / 0)
+            def _render_traceback_(self): return []
+        def double(x):
+            raise E()
+        """
     ),
     "all-attributes": attack(
-        "class G:\n    def __getattribute__(self, name): raise RuntimeError(name)\n    def __len__(self): return 1 << 60",
+        """
+        class G:
+            def __getattribute__(self, name): raise RuntimeError(name)
+            def __len__(self): return 1 << 60
+        """,
         double="double = G()",
         six="six = G()",
     ),
     "lying-length": attack(
-        "class L:\n    def __len__(self): return 10 ** 15\n    def __getitem__(self, i): return 6",
+        """
+        class L:
+            def __len__(self): return 10 ** 15
+            def __getitem__(self, i): return 6
+        """,
         double="def double(x):\n    return L()",
     ),
     "pickle": attack(
         "class P:\n    def __reduce__(self): return (print, ('pickled',))", double="def double(x):\n    return P()"
     ),
     "server-patched": attack(
-        "from rnncourse.grading import peers, values, errors, wire\n"
-        "peers.Peer._changed = lambda *a: []\nvalues.Codec.pack = lambda self, v, **k: b'\\xc3'\n"
-        "errors.describe = lambda e: {}"
+        """
+        from rnncourse.grading import peers, values, errors, wire
+        peers.Peer._changed = lambda *a: []
+        values.Codec.pack = lambda self, v, **k: b"\\xc3"
+        errors.describe = lambda e: {}
+        """
     ),
     "library-as-answer": attack(double="double = exec", mean="mean = eval", six="import numpy\nsix = numpy"),
     "threads-patching": attack(
-        AROUND
-        + "def work():\n    while True:\n        try: get_ipython().user_ns['want'] = 7; time.sleep(0.01)\n        except Exception: pass\n"
-        "threading.Thread(target=work, daemon=True).start()"
+        """
+        def work():
+            while True:
+                get_ipython().user_ns["want"] = 7
+                time.sleep(0.01)
+        threading.Thread(target=work, daemon=True).start()
+        """
     ),
     "tests-skipped": wrong_but(skip_tests),
     "tests-emptied": wrong_but(empty_tests),
@@ -319,16 +397,25 @@ SCORES = {  # wrong answers that are to count as right
 }
 
 NUISANCES = {  # what is to hurt the grader, the machine, a classmate, or to find a secret
-    "exit": nuisance(AROUND + "os._exit(1)", reason="The kernel died"),
+    "exit": nuisance("os._exit(1)", reason="The kernel died"),
     "killer": nuisance(
-        AROUND + "for p in (1, -1, 0, os.getppid(), os.getpid()):\n    for s in (9, 19):\n        try: os.kill(p, s)\n"
-        "        except OSError: pass",
+        """
+        for process in (1, -1, 0, os.getppid(), os.getpid()):
+            for number in (9, 19):
+                try: os.kill(process, number)
+                except OSError: pass
+        """,
         least=MOST,
     ),
     "endless": nuisance(mean="def mean(n):\n    while True: pass", least=6, reason="took longer"),
     "stubborn": nuisance(
-        AROUND + "signal.signal(signal.SIGINT, signal.SIG_IGN)",
-        mean="while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)",
+        mean="""
+        while True:
+            try:
+                while True: pass
+            except BaseException: pass
+        """,
         reason="stopped answering",
     ),
     "memory": nuisance("a = [bytearray(1 << 28) for _ in range(1 << 10)]", least=MOST),
@@ -339,71 +426,115 @@ NUISANCES = {  # what is to hurt the grader, the machine, a classmate, or to fin
     ),
     "deep-answer": nuisance(mean="def mean(n):\n    v = []\n    for _ in range(99999): v = [v]\n    return v", least=6),
     "cyclic-answer": nuisance(mean="def mean(n):\n    v = []\n    v.append(v)\n    return v", least=6),
-    "fork-bomb": nuisance(AROUND + "try:\n    while True: os.fork()\nexcept OSError: pass", least=MOST),
+    "fork-bomb": nuisance("try:\n    while True: os.fork()\nexcept OSError: pass", least=MOST),
     "programs": nuisance(
-        "import subprocess\ntry: print(subprocess.run(['ls', '/'], capture_output=True))\nexcept OSError: pass\n!ls /",
+        """
+        import subprocess
+        try: print(subprocess.run(["ls", "/"], capture_output=True))
+        except OSError: pass
+        !ls /
+        """,
         least=MOST,
     ),
     "threads": nuisance(
-        AROUND + "threading.stack_size(1 << 16)\ntry:\n"
-        "    for _ in range(5000): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\nexcept RuntimeError: pass",
+        """
+        threading.stack_size(1 << 16)
+        try:
+            for _ in range(5000): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+        except RuntimeError: pass
+        """
     ),
     "printer": nuisance("for _ in range(1 << 10): print('x' * (1 << 20))", least=MOST),
-    "raw-printer": nuisance(AROUND + "for _ in range(1 << 10): os.write(1, b'x' * (1 << 20))", least=MOST),
+    "raw-printer": nuisance("for _ in range(1 << 10): os.write(1, b'x' * (1 << 20))", least=MOST),
     "displays": nuisance("from IPython.display import display\nfor _ in range(200): display({'a': 'x' * (1 << 20)})"),
     "long-error": nuisance("raise ValueError('x' * (1 << 26))"),
     "disk": nuisance(
-        "try:\n    with open('large', 'wb') as f:\n        while True: f.write(b'x' * (1 << 20))\nexcept OSError: pass",
+        """
+        try:
+            with open("large", "wb") as file:
+                while True: file.write(b"x" * (1 << 20))
+        except OSError: pass
+        """,
         least=MOST,
     ),
     "many-files": nuisance(
-        "try:\n    for i in range(100000): open(f'{i}', 'w').close()\nexcept OSError: pass", least=MOST
+        """
+        try:
+            for i in range(100000): open(f"{i}", "w").close()
+        except OSError: pass
+        """,
+        least=MOST,
     ),
     "network": nuisance(
-        AROUND + "for kind in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET):\n"
-        "    try: socket.socket(kind, socket.SOCK_RAW if kind > 10 else socket.SOCK_STREAM); print('a socket')\n"
-        "    except OSError: pass",
+        """
+        for kind in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET):
+            try:
+                socket.socket(kind, socket.SOCK_RAW if kind > 10 else socket.SOCK_STREAM)
+                print("a socket")
+            except OSError: pass
+        """,
         least=MOST,
     ),
     "leak-files": nuisance(
-        AROUND + SEARCH + "places = []\nfor top in ('/', '..', '/root', '/home', '/tmp', '/work'):\n"
-        "    for folder, _, names in os.walk(top):\n        if folder.startswith(('/usr', '/proc', '/sys')) or 'site-packages' in folder: continue\n"
-        "        places += [os.path.join(folder, n) for n in names if n.endswith(('.ipynb', '.db', '.txt', '.py', '.json'))]\n"
-        "        if len(places) > 3000: break\nsearch(places)\nprint([p for p in places if 'toy' in p])",
+        """
+        places = []
+        for top in ("..", "/root", "/home", "/tmp", "/work", "/"):
+            for folder, inner, names in os.walk(top):
+                if folder.startswith(("/usr", "/proc", "/sys")) or folder.endswith(("/lib", "/share")):
+                    inner.clear()
+                    continue
+                places += [os.path.join(folder, name) for name in names]
+        search(places[:3000])
+        """,
         least=MOST,
     ),
     "leak-environment": nuisance(
-        AROUND
-        + SEARCH
-        + "print(os.environ)\nsearch([f'/proc/{p}/{n}' for p in range(1, 400) for n in ('environ', 'cmdline', 'maps')])",
+        """
+        print(os.environ)
+        search([f"/proc/{process}/{name}" for process in range(1, 400) for name in ("environ", "cmdline", "maps")])
+        """,
         least=MOST,
     ),
     "leak-memory": nuisance(
-        AROUND + SEARCH + "print(os.listdir('/proc'))\nfor p in range(1, 99):\n    try: open(f'/proc/{p}/mem', 'rb')\n"
-        "    except OSError: continue\n    if p != os.getpid(): print('secret-of-the-instructor', p)",
+        """
+        for process in range(1, 99):
+            try: open(f"/proc/{process}/mem", "rb")
+            except OSError: continue
+            if process != os.getpid(): print("secret-of-the" "-instructor-51f0", process)
+        """,
         least=MOST,
     ),
     "writer": nuisance(
-        AROUND
-        + "import numpy, rnncourse\nfor p in ('/usr/x', '/etc/x', '/tmp/x', '/x', '../x', numpy.__file__, rnncourse.__path__[0] + '/x'):\n"
-        "    try: open(p, 'a').write('#')\n    except OSError: continue\n    print('written', p)",
+        """
+        import rnncourse
+        places = ("/usr/x", "/etc/x", "/tmp/x", "/x", "../x", numpy.__file__, rnncourse.__path__[0] + "/x")
+        for place in places:
+            try: open(place, "a").write("#")
+            except OSError: continue
+            print("written", place)
+        """,
         least=MOST,
     ),
     "escape": nuisance(
-        AROUND
-        + "c = ctypes.CDLL(None)\nprint([c.unshare(0x10000000), c.setns(0, 0), c.mount(b'none', b'/job', b'tmpfs', 0, None),\n"
-        "    c.ptrace(16, 1, 0, 0), c.chroot(b'/'), c.umount2(b'/job', 2), c.syscall(435, 0, 0)])",
+        """
+        c = ctypes.CDLL(None)
+        print([c.unshare(0x10000000), c.setns(0, 0), c.mount(b"none", b"/job", b"tmpfs", 0, None)])
+        print([c.ptrace(16, 1, 0, 0), c.chroot(b"/"), c.umount2(b"/job", 2), c.syscall(435, 0, 0)])
+        """,
         least=MOST,
     ),
-    "descriptors-closed": nuisance(AROUND + "os.closerange(0, 5000)", reason="The kernel died"),
+    "descriptors-closed": nuisance("os.closerange(0, 5000)", reason="The kernel died"),
     "descriptors-open": nuisance(
         "files = []\ntry:\n    while True: files.append(open('/dev/null'))\nexcept OSError: pass"
     ),
     "own-signals": nuisance(
-        AROUND
-        + "for s in range(1, 64):\n    try: signal.signal(s, signal.SIG_IGN)\n    except (OSError, ValueError): pass"
+        """
+        for number in range(1, 64):
+            try: signal.signal(number, signal.SIG_IGN)
+            except (OSError, ValueError): pass
+        """
     ),
-    "other-folder": nuisance(AROUND + "os.chdir('/')\nos.environ.clear()\nsys.path.clear()", least=MOST),
+    "other-folder": nuisance("os.chdir('/')\nos.environ.clear()\nsys.path.clear()", least=MOST),
     "asks-input": nuisance("try: input()\nexcept RuntimeError: pass", least=MOST),
     "chinese": Case(wrong=False, least=MOST, most=MOST, files={"数据/练习 一.txt": "数".encode()}),
     "bad-time": Case(wrong=False, least=MOST, most=MOST, files={"timestamp.txt": b"the day before"}),

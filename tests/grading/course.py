@@ -38,7 +38,7 @@ TESTS = {  # name: (points, source)
     "double-check": (0, "assert double(1) == 2, 'twice 1 is 2'"),
     "double-values": (3, "np.testing.assert_allclose(double(np.arange(3.0)), 2 * np.arange(3.0))"),
     "double-clean": (1, "a = np.ones(2)\nassert double(a)[0] == 2 and a[0] == 1"),
-    "double-share": (2, "want = 14\n2.0 if double(7) == want else 0.5 * (double(0) == 0)"),
+    "double-share": (2, "want = 14\n2.0 if double(7) == want else 0.5 * float(double(0) == 0)"),
     "mean-values": (2, "assert abs(mean([1, 2, 6]) - 3) < 1e-9\nassert mean([2]) == 2"),
     "six-value": (1, "assert six == 6"),
 }

@@ -35,7 +35,7 @@ def graded(tmp_path_factory):
         course.hand_in(root, CLASSMATE.format(name), course.answered(root, course.RIGHT))
     os.symlink(root / "secret.txt", root / "submitted/chinese/toy/link.txt")
     os.mkfifo(root / "submitted/chinese/toy/pipe.txt")
-    said = course.grade(root, "--jobs=2", "--timeout=20", env=os.environ | {"SECRET": corpus.SECRET})
+    said = course.grade(root, "--jobs=2", "--timeout=8", "--memory=512", env=os.environ | {"SECRET": corpus.SECRET})
     return root, said
 
 

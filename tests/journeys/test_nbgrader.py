@@ -297,12 +297,11 @@ def released_again(tmp_path) -> Path:
     return course
 
 
-def test_the_command_explains_what_is_missing(tmp_path):
-    assert "no nbgrader_config.py in" in run(tmp_path, "rnncourse", "grade", "recurrence").stdout
-    course = new_course(tmp_path)
-    assert "no submission to 'recurrence' found" in " ".join(
-        run(course, "rnncourse", "grade", "recurrence").stdout.split()
-    )
-    submit(course, "ada", solved())
-    words = " ".join(run(course, "rnncourse", "grade", "recurrence").stdout.split())
-    assert "the gradebook does not know 'recurrence': release it first" in words
+def test_the_command_explains_what_is_missing(tmp_path, released_again):
+    def said(course: Path) -> str:
+        return " ".join(run(course, "rnncourse", "grade", "recurrence").stdout.split())
+
+    assert "no nbgrader_config.py in" in said(tmp_path / "solutions")
+    assert "no submission to 'recurrence' found" in said(released_again)
+    (released_again / "gradebook.db").unlink()
+    assert "the gradebook does not know 'recurrence': release it first" in said(released_again)
