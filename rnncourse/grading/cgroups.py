@@ -8,6 +8,7 @@ import functools
 import os
 from pathlib import Path
 
+PREFIX = "rnncourse-"  # and the number of the process of the grader's that made the group
 TREE = Path("/sys/fs/cgroup")
 FILES = {"memory": ("memory.limit_in_bytes", "memory.max"), "pids": ("pids.max", "pids.max")}  # of version 1 and 2
 
@@ -30,11 +31,21 @@ def roots() -> dict[str, Path]:
     return found
 
 
+def remove_abandoned() -> None:
+    """Remove the groups of graders that were killed."""
+    for root in roots().values():
+        for folder in root.glob(f"{PREFIX}*"):
+            if not Path("/proc", folder.name.removeprefix(PREFIX)).exists():
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+
+
 class Group:
     """A group with these limits in every tree that is writable; none at all is no error."""
 
-    def __init__(self, name: str, memory: int, pids: int):
-        self.folders = []
+    def __init__(self, memory: int, pids: int):
+        remove_abandoned()
+        self.folders, name = [], f"{PREFIX}{os.getpid()}"
         for resource, most in (("memory", memory), ("pids", pids)):
             if resource in roots():
                 folder = roots()[resource] / name

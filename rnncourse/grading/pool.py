@@ -2,6 +2,7 @@
 
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.util
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -61,8 +62,7 @@ class _Pool:
 
     def __init__(self, *settings):
         *for_worker, self.processes = settings
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["rnncourse.grading.pool"])
+        context = multiprocessing.get_context("spawn")
         self.executor = ProcessPoolExecutor(self.processes, context, _start_worker, tuple(for_worker))
         self.under_way: dict[Future, Job] = {}
 
@@ -112,6 +112,7 @@ _worker: Worker | None = None
 def _start_worker(spec: dict, limits: confine.Limits, unsafe: bool) -> None:
     global _worker
     _worker = Worker(spec, limits, unsafe)
+    multiprocessing.util.Finalize(None, _worker.close, exitpriority=1)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
 
 

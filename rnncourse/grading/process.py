@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from rnncourse.grading import cgroups, child, confine, sandbox, wire
 
 WARM_UP = 120.0  # seconds; importing torch on a busy machine
+GRACE = 2.0  # seconds in which to end
 
 
 class WarmProcessDied(RuntimeError):
@@ -55,7 +56,7 @@ class WarmProcess:
         program = [sys.executable, "-P", "-m", "rnncourse.grading.warm", json.dumps(description)]
         packages = ["rnncourse", *preload]
         memory = 2 * (limits.memory + limits.disk) + (1 << 30)
-        self.group = cgroups.Group(f"rnncourse-{os.getpid()}", memory, pids=256)
+        self.group = cgroups.Group(memory, pids=256)
         self.requests, self.cpu = ours, 0.0
         self.program = subprocess.Popen(
             sandbox.command(program, packages) if self.confined else program,
@@ -69,9 +70,14 @@ class WarmProcess:
         self._hear("warm", WARM_UP)
 
     def close(self) -> None:
+        """End it: by itself, so that the CPU time it took is known to the system; by force if it is stuck."""
         self.requests.close()
-        self.program.kill()
-        self.program.wait()
+        try:
+            self.program.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            self.program.kill()
+            self.program.wait()
+        self.program.stderr.close()
         self.group.remove()
 
     def _hear(self, event: str, patience: float) -> dict:

@@ -133,7 +133,8 @@ def _report_the_dead(requests: socket.socket) -> None:
         if process == 0:
             return
         report = {"event": "ended", "process": process, "status": status, "cpu": usage.ru_utime + usage.ru_stime}
-        requests.send(json.dumps(report).encode())
+        with contextlib.suppress(OSError):  # the grader may have gone
+            requests.send(json.dumps(report).encode())
 
 
 def main() -> None:

@@ -507,7 +507,7 @@ NUISANCES = {  # what is to hurt the grader, the machine, a classmate, or to fin
     "writer": nuisance(
         """
         import rnncourse
-        places = ("/usr/x", "/etc/x", "/tmp/x", "/x", "../x", numpy.__file__, rnncourse.__path__[0] + "/x")
+        places = ("/usr/x", "/etc/x", "/tmp/x", "/x", numpy.__file__, rnncourse.__path__[0] + "/x")
         for place in places:
             try: open(place, "a").write("#")
             except OSError: continue
