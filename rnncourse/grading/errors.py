@@ -1,12 +1,12 @@
 """An exception that was raised in the other process: its type, its words and the student's lines, without pickle."""
 
 import builtins
+import itertools
 import linecache
+import os
 import sys
 import traceback
-from pathlib import Path
 
-HERE = str(Path(__file__).parent)
 PLAIN = (str, bytes, int, float, bool, type(None))
 DEEPEST = 20  # frames
 LONGEST = 4000  # characters of a message
@@ -40,11 +40,10 @@ def describe(error: BaseException) -> dict:
 
 
 def _frames(error: BaseException) -> list:
-    """File, line number, function and text of each line of the student's that the error went through."""
-    found = traceback.extract_tb(error.__traceback__)
-    return [[f.filename, f.lineno or 1, f.name, f.line or ""] for f in found if not f.filename.startswith(HERE)][
-        :DEEPEST
-    ]
+    """File, line number, function and text of each line that the error went through, from the first in a cell on."""
+    in_files_first = traceback.extract_tb(error.__traceback__)  # ours, and what wraps the student's function
+    found = list(itertools.dropwhile(lambda frame: os.path.exists(frame.filename), in_files_first))
+    return [[f.filename, f.lineno or 1, f.name, f.line or ""] for f in found[:DEEPEST]]
 
 
 def rebuild(description: dict) -> BaseException:

@@ -62,7 +62,8 @@ class _Pool:
 
     def __init__(self, *settings):
         *for_worker, self.processes = settings
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["rnncourse.grading.pool"])
         self.executor = ProcessPoolExecutor(self.processes, context, _start_worker, tuple(for_worker))
         self.under_way: dict[Future, Job] = {}
 
