@@ -27,6 +27,12 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
+c.GenerateFeedback.exporter_class = "rnncourse.grading.feedback.FeedbackExporter"
+c.GenerateFeedback.preprocessors = [
+    "rnncourse.grading.feedback.HideTests",
+    "nbgrader.preprocessors.GetGrades",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
 """
 RIGHT = {
     "double": "def double(x):\n    return 2 * x",

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -259,6 +260,10 @@ def test_feedback_and_export(graded):
     assert all(page.exists() for page in pages.values())
     assert "exactly this comes out when the mask is ignored" in pages["half-right"].read_text(encoding="utf-8")
     assert "The kernel died in the cell rnn_forward" in pages["crashing"].read_text(encoding="utf-8")
+    for page in pages.values():
+        text = page.read_text(encoding="utf-8")
+        assert "HIDDEN TESTS" not in text
+        assert not re.search(r"""(src|href)=["']?https?:|url\(["']?https?:|@import""", text)
 
     result = run(course, "nbgrader", "export")
     assert result.returncode == 0, result.stderr
