@@ -41,10 +41,11 @@ release: .venv/.set-up  ## solutions/ -> exercises/ (replaced), recorded in the 
 	@for e in $(EXERCISES); do nbgrader generate_assignment $$e; done
 
 grade: .venv/.set-up  ## grade submitted/ (make grade ASSIGNMENT=recurrence)
-	@python -m rnncourse grade $(or $(ASSIGNMENT),recurrence)
+	@python -m rnncourse grade $(or $(ASSIGNMENT),recurrence) --feedback
 
-bench: .venv/.set-up  ## our cells' time and memory against PyTorch's (3 minutes; into benchmarks/results.json)
+bench: .venv/.set-up  ## our cells against PyTorch's (3 minutes), our grader against nbgrader's (20); into benchmarks/
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.cells
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.grading
 
 scoreboard: .venv/.set-up  ## train every network that the scoreboard compares (half an hour; into scoreboard/results)
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m scoreboard $(TASKS)

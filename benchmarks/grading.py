@@ -4,7 +4,9 @@ Nothing is timed before the scores agree. CPU time is that of the command and of
 counts them; stock nbgrader grades one submission after the other, ours two at a time.
 """
 
+import ctypes
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -17,7 +19,7 @@ from typing import NamedTuple
 
 import nbformat
 from nbgrader.api import Gradebook
-from rich.console import Console
+from tabulate import tabulate
 
 from rnncourse.check import matrix
 from rnncourse.check.notebooks import answered
@@ -25,6 +27,9 @@ from rnncourse.check.task import Task, edited
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).with_name("grading.json")
+CONFIG = (ROOT / "nbgrader_config.py").read_text(encoding="utf-8")
+PR_SET_CHILD_SUBREAPER = 36
+HEAD = ("submissions", "s each", "s CPU each", "MiB of the command")
 EXERCISE, MANY, FLAT = "lstm", 200, (100, 5000)
 STOCK = """
 c = get_config()
@@ -50,8 +55,9 @@ class Cost(NamedTuple):
     cpu: float
     memory: int  # MiB at most, of the largest process
 
-    def each(self) -> str:
-        return f"{self.seconds / self.submissions:.3f} s, {self.cpu / self.submissions:.3f} s CPU"
+    def row(self) -> tuple[int, float, float, int]:
+        """For the table: number, seconds and seconds of CPU of each, MiB."""
+        return self.submissions, self.seconds / self.submissions, self.cpu / self.submissions, self.memory
 
 
 # --- The class ----------------------------------------------------------------------------------------------------
@@ -95,10 +101,26 @@ def run(course: Path, *command: str) -> tuple[float, float, int]:
             [sys.executable, "-m", *command], cwd=course, env=environment, stdout=log, stderr=log
         )
         _, status, usage = os.wait4(program.pid, 0)
-        program.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - started
+    program.returncode = os.waitstatus_to_exitcode(status)
     if program.returncode:
         raise RuntimeError(f"{' '.join(command)} failed; see {course}/log.txt")
-    return time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss >> 10
+    return seconds, usage.ru_utime + usage.ru_stime + _cpu_of_orphans(), usage.ru_maxrss >> 10
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of those whose own parent ends, as multiprocessing's server of forks."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _cpu_of_orphans() -> float:
+    seconds = 0.0
+    while True:
+        try:
+            _, _, usage = os.wait4(-1, 0)
+        except ChildProcessError:
+            return seconds
+        seconds += usage.ru_utime + usage.ru_stime
 
 
 def stock(course: Path, exercise: str, submissions: int) -> Cost:
@@ -112,7 +134,7 @@ def ours(course: Path, exercise: str, submissions: int, *options: str) -> Cost:
 def results(course: Path, exercise: str) -> dict[str, dict]:
     """Of each student the scores, and of each cell the types of its outputs and the names of its errors."""
     found = {}
-    with Gradebook(f"sqlite:///{course}/gradebook.db", "rnncourse") as gradebook:
+    with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
         for submission in gradebook.assignment_submissions(exercise):
             student = submission.student.id
             path = course / "autograded" / student / exercise / f"{exercise}.ipynb"
@@ -136,23 +158,46 @@ def differences(first: dict[str, dict], second: dict[str, dict]) -> list[str]:
 # --- The measurements ---------------------------------------------------------------------------------------------
 
 
-def compare(folder: Path, exercise: str, submissions: int) -> dict:
+def compare(folder: Path, exercise: str, submissions: int) -> dict[str, Cost]:
     """Both graders on the same submissions; raises RuntimeError if they disagree."""
-    config = (ROOT / "nbgrader_config.py").read_text()
     plain = make_course(folder / "stock", exercise, STOCK, submissions)
-    confined = make_course(folder / "ours", exercise, config, submissions)
-    ours_took = ours(confined, exercise, submissions)
-    stock_took = stock(plain, exercise, submissions)
+    confined = make_course(folder / "ours", exercise, CONFIG, submissions)
+    took = {"stock": stock(plain, exercise, submissions), "ours": ours(confined, exercise, submissions)}
     if different := differences(results(plain, exercise), results(confined, exercise)):
-        raise RuntimeError(f"{exercise}: the graders disagree about {', '.join(different)} in {folder}")
-    return {"exercise": exercise, "stock": stock_took._asdict(), "ours": ours_took._asdict()}
+        raise RuntimeError(f"{exercise}: the graders disagree about {', '.join(different)}; see {folder}")
+    return took
+
+
+def flat(folder: Path, exercise: str, sizes: tuple[int, ...]) -> list[Cost]:
+    """What classes of these sizes cost."""
+    return [ours(make_course(folder / str(size), exercise, CONFIG, size), exercise, size) for size in sizes]
+
+
+def flood(folder: Path, exercise: str) -> Cost:
+    """One submission prints 1 GB."""
+    course = make_course(folder / "flood", exercise, CONFIG, 1)
+    [path] = (course / "submitted").glob("*/*/*.ipynb")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell("for _ in range(1 << 10): print('x' * (1 << 20))"))
+    nbformat.write(notebook, path)
+    return ours(course, exercise, 1)
 
 
 def main() -> None:
-    console = Console()
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        both = compare(Path(folder), EXERCISE, MANY)
-    console.print(both)
+    adopt_orphans()
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        both = compare(folder, EXERCISE, MANY)
+        sizes = flat(folder, EXERCISE, FLAT)
+        flooded = flood(folder, EXERCISE)
+    faster = both["stock"].seconds / both["ours"].seconds
+    cheaper = both["stock"].cpu / both["ours"].cpu
+    named = {**both, **{f"ours, {cost.submissions}": cost for cost in sizes}, "ours, one prints 1 GB": flooded}
+    print(tabulate([(name, *cost.row()) for name, cost in named.items()], ["", *HEAD], floatfmt=".3f"))
+    print(f"{faster:.0f} times the throughput, 1/{cheaper:.0f} of the CPU time")
+    content = {"exercise": EXERCISE, "faster": faster, "cheaper": cheaper, "cores": os.cpu_count()}
+    content["runs"] = {name: cost._asdict() for name, cost in named.items()}
+    RESULTS.write_text(json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """``rnncourse grade ASSIGNMENT``: grade a class, confined and in parallel, and print a table."""
 
 import argparse
-import collections
-import json
 import os
 import sys
 import time
@@ -12,10 +10,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from sqlalchemy.exc import SAWarning
 
-from rnncourse.grading import pool, sandbox
+from rnncourse.grading import pool, sandbox, table
 from rnncourse.grading.confine import Limits
 from rnncourse.grading.coordinator import CannotRecord, Coordinator, Course, Row
 from rnncourse.grading.settings import Sandbox
@@ -35,7 +32,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--memory", type=int, help="MiB for a student's process (default: nbgrader_config.py's, or 2048)"
     )
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster that does the work: tcp://…")
     parser.add_argument("--feedback", action="store_true", help="write the feedback pages, too")
     parser.add_argument("--json", action="store_true", help="print the results as JSON in place of the table")
     parser.add_argument(
@@ -68,8 +64,7 @@ def _grade(course: Course, gradebook, options, console: Console) -> int:
     coordinator = Coordinator(course, gradebook, options.assignment)
     work = coordinator.find_work(options.student, options.force)
     if work:
-        if not options.scheduler:
-            _say_what_holds(console, options.unsafe)
+        _say_what_holds(console, options.unsafe)
         for student, result in _watched(_results(coordinator, work, options), len(work), console):
             coordinator.take(student, result)
         coordinator.flush()
@@ -77,22 +72,16 @@ def _grade(course: Course, gradebook, options, console: Console) -> int:
     if options.feedback:
         _write_feedback(course, rows, options.assignment, console)
     if options.json:
-        print(as_json(options.assignment, rows, coordinator.recorder.maximum))
+        print(table.as_json(options.assignment, rows, coordinator.recorder.maximum))
     else:
-        print_table(console, options.assignment, rows, coordinator.recorder.maximum)
+        table.print_table(console, options.assignment, rows, coordinator.recorder.maximum)
     return GRADED if all(row.status != "not graded" for row in rows) else INCOMPLETE
 
 
 def _results(coordinator: Coordinator, work: list[str], options):
-    jobs = coordinator.jobs(work)
-    if options.scheduler:
-        from rnncourse.grading import cluster  # needs dask.distributed
-
-        return cluster.run(
-            jobs, coordinator.spec, limits(coordinator.course, options), options.unsafe, options.scheduler
-        )
     processes = max(1, min(options.jobs, len(work)))
-    return pool.run(jobs, coordinator.spec, limits(coordinator.course, options), options.unsafe, processes)
+    set_limits = limits(coordinator.course, options)
+    return pool.run(coordinator.jobs(work), coordinator.spec, set_limits, options.unsafe, processes)
 
 
 def limits(course: Course, options) -> Limits:
@@ -138,39 +127,6 @@ def _write_feedback(course: Course, rows: list[Row], assignment: str, console: C
                 answer = api.generate_feedback(assignment, row.student, force=True)
                 if not answer["success"]:
                     row.problems.append(f"feedback failed: {answer['error'].strip().splitlines()[-1]}")
-
-
-# --- What comes out ------------------------------------------------------------------------------------------------
-
-
-def misconceptions(rows: list[Row]) -> list[tuple[str, str, int]]:
-    """Cell, misconception and how many students made it, most met first."""
-    counts = collections.Counter(item for row in rows for item in row.recognised.items())
-    return [(cell, words, count) for (cell, words), count in counts.most_common()]
-
-
-def as_json(assignment: str, rows: list[Row], maximum: float) -> str:
-    met = [{"cell": cell, "misconception": words, "students": n} for cell, words, n in misconceptions(rows)]
-    content = {"assignment": assignment, "maximum": maximum, "students": [vars(row) for row in rows]}
-    return json.dumps(content | {"misconceptions": met}, indent=1, ensure_ascii=False)
-
-
-def print_table(console: Console, assignment: str, rows: list[Row], maximum: float) -> None:
-    table = Table("student", title=assignment, title_justify="left", expand=False)
-    table.add_column(f"score of {maximum:g}", justify="right")
-    table.add_column("status")
-    table.add_column("s", justify="right")
-    table.add_column("note", overflow="fold")
-    for row in rows:
-        score = "" if row.score is None else f"{row.score:g}"
-        notes = [*row.problems, *(["one answer waits for a person"] if row.needs_a_person else [])]
-        table.add_row(row.student, score, row.status, f"{row.seconds:.1f}", "; ".join(notes))
-    console.print(table, markup=False)
-    if met := misconceptions(rows)[:10]:
-        table = Table("students", "cell", "misconception", title="Most met", title_justify="left")
-        for cell, words, count in met:
-            table.add_row(str(count), cell.removesuffix("-check"), words)
-        console.print(table, markup=False)
 
 
 def run(words: list[str] | None = None) -> int:

@@ -1,6 +1,5 @@
 """Kill -9 at random moments, a full disk, power lost between two writes: nothing is lost, nothing is graded twice."""
 
-import collections
 import os
 import random
 import shutil
@@ -12,7 +11,6 @@ import time
 
 import course
 import nbformat
-import psutil
 import pytest
 from nbgrader.api import Gradebook
 
@@ -134,62 +132,6 @@ def test_power_lost_between_two_writes(handed_in, monkeypatch, step, when):
         with pytest.raises(PowerLost):
             write(root, results["second"])
     write(root, results["second"])
-    assert_everyone_is_there_once(root)
-
-
-# --- Those who work for it ------------------------------------------------------------------------------------------
-
-
-def start(root) -> psutil.Popen:
-    program = [sys.executable, "-m", "rnncourse", "grade", "toy", "--jobs=2", "--unsafe"]
-    return psutil.Popen(program, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-
-
-def kind_of(process: psutil.Process) -> str:
-    words = process.cmdline()
-    if "rnncourse.grading.warm" in words:
-        return "warm process"
-    return "worker" if process.parent().cmdline() == words else "other"  # forked by multiprocessing's server
-
-
-def kill_one(program: psutil.Process, kind: str, rng: random.Random) -> bool:
-    """Kill a process of this kind that works for the program, if there is one now."""
-    try:
-        found = [process for process in program.children(recursive=True) if kind_of(process) == kind]
-        if found:
-            rng.choice(found).kill()
-        return bool(found)
-    except psutil.NoSuchProcess:
-        return False
-
-
-def test_killed_workers_and_warm_processes_are_replaced(handed_in):
-    root, _ = handed_in
-    rng, killed = random.Random(0), collections.Counter()
-    while min(killed["worker"], killed["warm process"]) < KILLS:
-        hand_in(root, str(killed))
-        program = start(root)
-        while program.poll() is None:
-            time.sleep(rng.uniform(0, 1))
-            kind = min(("worker", "warm process"), key=killed.get)
-            killed[kind] += kill_one(program, kind, rng)
-    course.grade(root)
-    assert_everyone_is_there_once(root)
-
-
-def test_a_killed_program_leaves_no_process_and_a_second_waits_for_no_one(handed_in):
-    root, _ = handed_in
-    first = start(root)
-    while not any(map(kind_of, first.children(recursive=True))):
-        time.sleep(0.05)
-    second = course.run(root, "rnncourse", "grade", "toy")
-    assert "another run is grading this course" in second.stdout
-    workers = first.children(recursive=True)
-    first.kill()
-    first.wait()
-    _, alive = psutil.wait_procs(workers, timeout=60)
-    assert alive == []
-    course.grade(root)
     assert_everyone_is_there_once(root)
 
 
