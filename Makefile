@@ -28,7 +28,7 @@ class: .venv/.set-up  ## the simulated class alone: release, hand in, grade, fee
 	@cd $(CLASS) && for e in $(EXERCISES); do echo "Releasing $$e"; nbgrader generate_assignment $$e --log-level=ERROR; done
 	@diff -rq $(CLASS)/exercises exercises || echo "exercises/ is not what solutions/ make: your own answers, or time for 'make release'"
 	@python -m rnncourse.check.simulated $(CLASS)/exercises $(CLASS)/submitted
-	@cd $(CLASS) && python -m rnncourse.grading recurrence
+	@cd $(CLASS) && python -m rnncourse grade recurrence --feedback --unsafe  # these students are our own
 
 test: .venv/.set-up book  ## everything that CI runs
 	@ruff check . && ruff format --check .
@@ -44,10 +44,11 @@ release: .venv/.set-up  ## solutions/ -> exercises/ (replaced), recorded in the 
 	@for e in $(EXERCISES); do nbgrader generate_assignment $$e; done
 
 grade: .venv/.set-up  ## grade submitted/ (make grade ASSIGNMENT=recurrence)
-	@python -m rnncourse.grading $(or $(ASSIGNMENT),recurrence)
+	@python -m rnncourse grade $(or $(ASSIGNMENT),recurrence) --feedback
 
-bench: .venv/.set-up  ## our cells' time and memory against PyTorch's (3 minutes; into benchmarks/results.json)
+bench: .venv/.set-up  ## our cells against PyTorch's (3 minutes), our grader against nbgrader's (20); into benchmarks/
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.cells
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.grading
 
 scoreboard: .venv/.set-up  ## train every network that the scoreboard compares (some hours; into scoreboard/results)
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m scoreboard $(TASKS)

@@ -51,3 +51,16 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
+
+# No hidden test in the feedback, and formulas without another host's help.
+c.GenerateFeedback.exporter_class = "rnncourse.grading.feedback.FeedbackExporter"
+c.GenerateFeedback.preprocessors = [
+    "rnncourse.grading.feedback.HideTests",
+    "nbgrader.preprocessors.GetGrades",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
+
+# What the students' confined processes need, and how a test says which misconception it recognised.
+c.Sandbox.preload = ["numpy", "torch", "rnncourse.check"]
+c.Sandbox.private = ["rnncourse.check.unaided"]
+c.Sandbox.diagnosis = "Likely cause: exactly this comes out when (.*)"

@@ -10,7 +10,7 @@ import numpy as np
 
 from rnncourse.check.compare import CheckFailed, difference, tolerance
 from rnncourse.check.task import Mistake, Outcome, Task, edited
-from rnncourse.check.unaided import NotYourOwn
+from rnncourse.check.unaided import PACKAGE, NotYourOwn
 
 
 def checker(*tasks: Task) -> Callable[[str, object], None]:
@@ -78,7 +78,7 @@ def _describe_error(error: Exception) -> str:
         return str(error)
     if isinstance(error, NotImplementedError):
         return "it is not written yet: replace `raise NotImplementedError()` by your answer."
-    frames = traceback.extract_tb(error.__traceback__)[1:]  # without the checker's own call
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(PACKAGE)]
     place = f" in `{frames[0].line}` (line {frames[0].lineno} of {frames[0].name})" if frames else ""
     return f"it stops with {type(error).__name__}: {error}{place}."
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from rnncourse.check.unaided import own_work
+from rnncourse.check.unaided import unaided
 
 
 class Mistake(NamedTuple):
@@ -87,8 +87,8 @@ def call(function: Callable, arguments: dict) -> Outcome:
     before = copy.deepcopy(arguments)
     value = error = None
     try:
-        with np.errstate(all="ignore"), own_work():  # a wrong formula may overflow: it is judged, not warned about
-            value = function(**arguments)
+        with np.errstate(all="ignore"):  # a wrong formula may overflow: it is judged, not warned about
+            value = unaided(function)(**arguments)
     except Exception as exception:
         error = exception
     changed = tuple(name for name in before if not _same(before[name], arguments[name]))

@@ -1,20 +1,22 @@
 """An answer has to be the student's own: while it runs, ready-made recurrent networks are refused.
 
 Ready-made are PyTorch's recurrent modules and functions, and everything in this package. Python's profiling hook sees
-every call, whatever name the function was imported under.
+every call, whatever name the function was imported under. A grader may run the answer in another process, and then
+that is where it has to be watched.
 """
 
 import contextlib
 import functools
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from sys import getprofile, setprofile
 
 import torch
 
 from rnncourse.check.compare import CheckFailed
 
 PACKAGE = str(Path(__file__).parents[1])
+GRADING = str(Path(__file__).parents[1] / "grading")  # carries calls between processes
 TORCH_MODULES = torch.nn.modules.rnn.__file__
 TORCH_FUNCTIONS = {  # as Python names the compiled functions, and as people do
     f"_VariableFunctionsClass.{name}": f"torch.{name}"
@@ -28,14 +30,23 @@ class NotYourOwn(CheckFailed):
 
 
 def unaided(function: Callable) -> Callable:
-    """The function, refused with NotYourOwn as soon as it calls a ready-made recurrent network."""
+    """The function, refused with NotYourOwn as soon as it calls a ready-made recurrent network.
+
+    A stand-in for a function of another process, which knows how to be ``wrapped_there``, is watched there.
+    """
+    wrapped_there = getattr(type(function), "wrapped_there", None)
+    return wrapped_there(function, __name__, "watched") if wrapped_there else watched(function)
+
+
+def watched(function: Callable) -> Callable:
+    """As `unaided`, for a function of this process."""
 
     @functools.wraps(function)
-    def watched(*arguments, **named):
+    def watched_function(*arguments, **named):
         with own_work():
             return function(*arguments, **named)
 
-    return watched
+    return watched_function
 
 
 @contextlib.contextmanager
@@ -49,22 +60,26 @@ def own_work() -> Iterator[None]:
             called.append(name)
             raise _refusal(name)
 
-    before = sys.getprofile()
-    sys.setprofile(watch)
+    before = getprofile()
+    setprofile(watch)
     try:
         yield
     finally:
-        sys.setprofile(before)
+        setprofile(before)
         if called:  # once more, in case that the answer caught the first one
             raise _refusal(called[0]) from None
 
 
 def _ready_made(frame, event: str, argument) -> str | None:
     """The name of what is being called if it is ready-made."""
-    if event == "c_call":
-        return TORCH_FUNCTIONS.get(getattr(argument, "__qualname__", ""))
     code = frame.f_code
-    if event != "call" or code.co_filename == __file__:
+    if code.co_filename == __file__ or code.co_filename.startswith(GRADING):
+        return None
+    if event == "c_call":
+        return (
+            "sys.setprofile" if argument is setprofile else TORCH_FUNCTIONS.get(getattr(argument, "__qualname__", ""))
+        )
+    if event != "call":
         return None
     if code.co_filename == TORCH_MODULES and code.co_name != "__init__":
         return f"torch.nn.{type(frame.f_locals.get('self')).__name__}"

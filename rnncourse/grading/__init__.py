@@ -1,6 +1,9 @@
 """What an instructor runs. Knows nothing of recurrent networks: it serves any nbgrader course.
 
-`repair` and `execute` are small steps that `nbgrader_config.py` puts into nbgrader's own pipeline, so that one
-broken submission costs neither a classmate's grade nor its own record; ``python -m rnncourse.grading`` grades a
-class with them and prints a table.
+``rnncourse grade`` (`cli`, `table`) has a `coordinator` find who needs grading and record what comes out (`folder`,
+`record`). The grading itself is a function of a specification (`spec`) and of bytes (`submission`), done by the
+processes of a `pool`. Cells run (`notebook`) in two children (`child`) of a warm process (`process`, `warm`, `shell`)
+behind walls (`sandbox`, `confine`, `cgroups`): the student's and the tests', which speak through `peers`, `values`,
+`errors` and `wire`. `release`, `repair`, `execute` and `feedback` are what `nbgrader_config.py` puts into nbgrader's
+own pipeline.
 """

@@ -1,36 +1,54 @@
-"""Run a submission so that whatever its code does to the kernel, there is a record."""
+"""Run a submission confined, where nbgrader would run it: for `nbgrader autograde` and the formgrader's button."""
 
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbformat.v4 import new_output
-from nbgrader import preprocessors
+import atexit
+import functools
+from pathlib import Path
+
+from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Bool, Float
+
+from rnncourse.grading import child, notebook, spec
+from rnncourse.grading.confine import Limits
+from rnncourse.grading.folder import read_submission
+from rnncourse.grading.process import WarmProcess, WarmProcessDied
+from rnncourse.grading.settings import Sandbox
+from rnncourse.grading.submission import VARIABLES
 
 
-class Execute(preprocessors.Execute):
-    """nbgrader's `Execute`, except that a kernel that dies or no longer answers fails cells, not the submission.
+class Execute(NbGraderPreprocessor):
+    """In place of nbgrader's `Execute`: the student's cells and the tests run in two confined processes."""
 
-    A test cell without output counts as passed (`nbgrader.utils.determine_grade`), so every cell that did not come
-    to its end gets an error. That a cell has an execution count only says that it began.
-    """
+    timeout = Float(help="Seconds for one cell; that of c.Sandbox if not set.").tag(config=True)
+    unsafe = Bool(False, help="Run even if this machine cannot confine students' code.").tag(config=True)
 
-    def preprocess(self, notebook, resources, km=None):
-        self.ended = set()
+    def preprocess(self, submitted, resources):
+        record = resources["nbgrader"]
+        with Gradebook(record["db_url"]) as gradebook:
+            found = spec.read(CourseDirectory(config=self.config), record["assignment"], gradebook, self.config)
+        files = read_submission(Path(resources["metadata"]["path"]), ["*.ipynb"])[0]
+        both = {child.STUDENT: files, child.TESTS: files}
+        claims = found["notebooks"][record["notebook"]]["claims"]
         try:
-            return super().preprocess(notebook, resources, km)
-        except (DeadKernelError, CellTimeoutError) as error:
-            self._mark_the_rest(notebook, error)
-            return notebook, resources
+            ran = notebook.run(submitted, self._warm(found), claims, both, VARIABLES)
+        except WarmProcessDied:
+            _warm_process.cache_clear()
+            ran = notebook.run(submitted, self._warm(found), claims, both, VARIABLES)
+        for problem in ran.problems:
+            self.log.error(problem)
+        return submitted, resources
 
-    def on_cell_executed(self, **kwargs):
-        super().on_cell_executed(**kwargs)
-        self.ended.add(kwargs["cell_index"])
+    def _warm(self, found: dict) -> WarmProcess:
+        set_by_course = Sandbox(config=self.config)
+        timeout = self.timeout or set_by_course.timeout
+        limits = Limits(timeout=timeout, total=10 * timeout, memory=set_by_course.memory << 20)
+        return _warm_process(tuple(found["preload"]), tuple(found["private"]), limits, self.unsafe)
 
-    def _mark_the_rest(self, notebook, error: Exception) -> None:
-        rest = [c for i, c in enumerate(notebook.cells) if c.cell_type == "code" and i not in self.ended and c.source]
-        culprit = rest[0].metadata.get("nbgrader", {}).get("grade_id", "of the student's own")
-        what = "died" if isinstance(error, DeadKernelError) else "stopped answering"
-        message = f"The kernel {what} in the cell {culprit}; it and the cells after it have no result."
-        self.log.error(message)
-        name = type(error).__name__
-        for cell in rest:
-            output = new_output("error", ename=name, evalue=message, traceback=[f"{name}: {message}"])
-            cell.outputs = [*cell.outputs, output]
+
+@functools.lru_cache(maxsize=1)
+def _warm_process(preload: tuple, private: tuple, limits: Limits, unsafe: bool) -> WarmProcess:
+    """One warm process for all that this nbgrader grades."""
+    warm = WarmProcess(list(preload), list(private), limits, unsafe)
+    atexit.register(warm.close)
+    return warm

@@ -40,7 +40,7 @@ def graded(request, tmp_path_factory):
         folder = course / "submitted" / student / name
         folder.mkdir(parents=True)
         nbformat.write(answered(blank, answers), folder / f"{name}.ipynb")
-    run(course, "rnncourse.grading", name)
+    run(course, "rnncourse", "grade", name, "--feedback")
     return name, course
 
 

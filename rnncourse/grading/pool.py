@@ -1,0 +1,127 @@
+"""Who does the grading: processes of this machine, each with a warm process of its own."""
+
+import multiprocessing
+import multiprocessing.connection
+import multiprocessing.util
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+
+from rnncourse.grading import confine, submission
+from rnncourse.grading.process import WarmProcess, WarmProcessDied
+
+ATTEMPTS = 3  # for a submission over which a process of ours dies
+
+Job = tuple[str, Callable[[], dict[str, bytes]]]  # a student, and what reads the files
+
+
+class Worker:
+    """Grades one submission after the other with one warm process, which it replaces if it dies."""
+
+    def __init__(self, spec: dict, limits: confine.Limits, unsafe: bool):
+        self.spec, self.limits, self.unsafe, self.warm = spec, limits, unsafe, None
+
+    def grade(self, student: str, files: dict[str, bytes]) -> dict:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                if self.warm is None:
+                    self.warm = WarmProcess(self.spec["preload"], self.spec["private"], self.limits, self.unsafe)
+                return submission.grade(self.spec, self.warm, student, files)
+            except WarmProcessDied:
+                self.close()
+                if attempt == ATTEMPTS:
+                    raise
+
+    def close(self) -> None:
+        if self.warm is not None:
+            self.warm.close()
+            self.warm = None
+
+
+def run(jobs: Iterator[Job], spec: dict, limits: confine.Limits, unsafe: bool, processes: int) -> Iterator[tuple]:
+    """Pairs of a student and a result, in the order in which they are ready; an exception in place of a result."""
+    jobs, again, attempts = iter(jobs), [], {}
+    while True:
+        with _Pool(spec, limits, unsafe, processes) as pool:
+            try:
+                yield from _run(pool, jobs, again)
+                return
+            except BrokenProcessPool:  # a worker was killed, and with it the pool: what was under way comes again
+                for job in pool.under_way.values():
+                    attempts[job[0]] = attempts.get(job[0], 0) + 1
+                    if attempts[job[0]] < ATTEMPTS:
+                        again.append(job)
+                    else:
+                        yield job[0], WarmProcessDied(f"a process of the grader died {ATTEMPTS} times over it")
+
+
+class _Pool:
+    """A pool of workers and what it is working on."""
+
+    def __init__(self, *settings):
+        *for_worker, self.processes = settings
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["rnncourse.grading.pool"])
+        self.executor = ProcessPoolExecutor(self.processes, context, _start_worker, tuple(for_worker))
+        self.under_way: dict[Future, Job] = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.executor.shutdown(wait=True, cancel_futures=True)
+
+    def submit(self, job: Job) -> None:
+        self.under_way[self.executor.submit(_grade, job[0], job[1]())] = job
+
+
+def _run(pool: _Pool, jobs: Iterator[Job], again: list[Job]) -> Iterator[tuple]:
+    """Keep every process busy with one job and one waiting, no more: submissions take memory."""
+    more = True
+    while True:
+        while more and len(pool.under_way) < 2 * pool.processes:
+            job = again.pop() if again else next(jobs, None)
+            more = job is not None
+            if more:
+                _submit(pool, job, again)
+        if not pool.under_way:
+            return
+        ready, _ = wait(pool.under_way, return_when=FIRST_COMPLETED)
+        for future in ready:
+            error = future.exception()
+            if isinstance(error, BrokenProcessPool):
+                raise error
+            student = pool.under_way.pop(future)[0]
+            yield student, error or future.result()
+
+
+def _submit(pool: _Pool, job: Job, again: list[Job]) -> None:
+    try:
+        pool.submit(job)
+    except BrokenProcessPool:
+        again.append(job)
+        raise
+
+
+# --- In the worker process -----------------------------------------------------------------------------------------
+
+_worker: Worker | None = None
+
+
+def _start_worker(spec: dict, limits: confine.Limits, unsafe: bool) -> None:
+    global _worker
+    _worker = Worker(spec, limits, unsafe)
+    multiprocessing.util.Finalize(None, _worker.close, exitpriority=1)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    """A coordinator that is killed takes its workers along, and they their sandboxes."""
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
+
+
+def _grade(student: str, files: dict[str, bytes]) -> dict:
+    return _worker.grade(student, files)

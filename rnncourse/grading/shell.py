@@ -1,0 +1,78 @@
+"""IPython's shell of a real notebook kernel, whose messages go where we say instead of to ZeroMQ."""
+
+import contextlib
+import io
+from collections.abc import Callable
+
+from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.core.interactiveshell import InteractiveShell
+from jupyter_client.session import Session
+from traitlets.config import Config
+
+
+class Outlet(Session):
+    """In place of the kernel's connection: hands every message to `emit(type, content)`."""
+
+    emit: Callable | None = None
+
+    def send(self, stream, msg_or_type, content=None, *arguments, **named):
+        if isinstance(msg_or_type, dict):
+            msg_or_type, content = msg_or_type["header"]["msg_type"], msg_or_type["content"]
+        if self.emit:
+            self.emit(msg_or_type, content)
+
+
+class Stream(io.TextIOBase):
+    """`sys.stdout` or `sys.stderr` of a cell: sent in large pieces, and no more than `most` characters a cell."""
+
+    encoding, errors = "utf-8", "replace"
+
+    def __init__(self, name: str, emit: Callable, most: int):
+        self.name, self.emit, self.most = name, emit, most
+        self.new_cell()
+
+    def new_cell(self) -> None:
+        self.written, self.waiting, self.parts = 0, 0, []
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        raise io.UnsupportedOperation("fileno")
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        room = self.most - self.written
+        if room >= 0 and text:
+            self.parts.append(text[:room] if len(text) <= room else text[:room] + "\n... Output truncated ...\n")
+            self.written += len(text)
+            self.waiting += min(len(text), room)
+            if self.waiting > 1 << 16:
+                self.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        if self.parts:
+            text, self.parts, self.waiting = "".join(self.parts), [], 0
+            self.emit("stream", {"name": self.name, "text": text})
+
+
+def new_shell() -> tuple[ZMQInteractiveShell, Outlet]:
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.HistoryManager.hist_file = ":memory:"
+    shell = ZMQInteractiveShell.instance(config=config)
+    outlet = Outlet(key=b"")
+    shell.displayhook.session = shell.display_pub.session = outlet
+    shell.displayhook.topic = b"execute_result"
+    shell.displayhook.pub_socket = shell.display_pub.pub_socket = object()
+    for kind in (InteractiveShell, type(shell)):  # IPython 9 keeps what is printed and raised for a history as well
+        kind._tee = _no_second_copy
+        kind._format_exception_for_storage = lambda *arguments, **named: {}
+    return shell, outlet
+
+
+@contextlib.contextmanager
+def _no_second_copy(self, channel):
+    yield

@@ -1,0 +1,164 @@
+"""Kill -9 at random moments, a full disk, power lost between two writes: nothing is lost, nothing is graded twice."""
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import course
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+
+from rnncourse.grading import coordinator, folder, sandbox
+from rnncourse.grading.confine import Limits
+from rnncourse.grading.pool import Worker
+
+STUDENTS = [f"student-{number:02}" for number in range(24)]
+KILLS = 20  # of a kind
+
+
+def hand_in(root, words: str) -> None:
+    """Everyone hands in something new, which then has to be graded again."""
+    for student in STUDENTS:
+        course.hand_in(root, student, course.answered(root, course.RIGHT, f"# {words} of {student}"))
+
+
+def assert_everyone_is_there_once(root) -> None:
+    """What must hold after a run to the end, whatever happened before."""
+    with Gradebook(f"sqlite:///{root}/gradebook.db", "toy") as gradebook:
+        submissions = gradebook.assignment_submissions("toy")
+        assert sorted(submission.student.id for submission in submissions) == STUDENTS
+        assert {submission.score for submission in submissions} == {course.MOST}
+    with sqlite3.connect(root / "gradebook.db") as connection:
+        assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+        assert connection.execute("pragma foreign_key_check").fetchall() == []
+        assert connection.execute("select count(*) from grade").fetchone() == (len(STUDENTS) * len(course.TESTS),)
+    for student in STUDENTS:
+        own = nbformat.read(root / "submitted" / student / "toy/toy.ipynb", as_version=4).cells[0].source
+        assert course.graded(root, student).cells[0].source == own
+    assert list((root / ".grading/staged").iterdir()) == []
+
+
+# --- The coordinator, which alone writes ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """A released course, and results for two versions of everyone's submission."""
+    root, found = course.make(tmp_path_factory.mktemp("toy")), {}
+    opened = coordinator.Course(root)
+    with opened.gradebook() as gradebook:
+        for version in ("first", "second"):
+            hand_in(root, version)
+            coordinating = coordinator.Coordinator(opened, gradebook, "toy")
+            worker = Worker(coordinating.spec, Limits(), unsafe=True)
+            found[version] = {student: worker.grade(student, read()) for student, read in coordinating.jobs(STUDENTS)}
+            worker.close()
+    return root, found
+
+
+@pytest.fixture
+def handed_in(results, tmp_path):
+    """A copy of that course, and the results."""
+    root, found = results
+    shutil.copytree(root, tmp_path / "course")
+    return tmp_path / "course", found
+
+
+def write(root, results: dict[str, dict]) -> int:
+    """Record the results of those who need it, as `rnncourse grade` does; how many these were."""
+    opened = coordinator.Course(root)
+    with opened.gradebook() as gradebook:
+        coordinating = coordinator.Coordinator(opened, gradebook, "toy")
+        work = coordinating.find_work([], force=False)
+        for student in work:
+            coordinating.take(student, results[student])
+        coordinating.flush()
+    return len(work)
+
+
+def killed_while_writing(root, results: dict[str, dict], moment: float) -> bool:
+    """Have another process write, and kill it after so many seconds; whether it was still at work."""
+    process = os.fork()
+    if process == 0:
+        try:
+            write(root, results)
+        finally:
+            os._exit(0)
+    time.sleep(moment)
+    os.kill(process, signal.SIGKILL)
+    return os.WIFSIGNALED(os.waitpid(process, 0)[1])
+
+
+def test_the_coordinator_killed_at_random_moments_loses_nothing(handed_in, monkeypatch):
+    monkeypatch.setattr(coordinator, "BATCH", 3)
+    root, results = handed_in
+    rng, killed, number = random.Random(0), 0, 0
+    started = time.monotonic()
+    assert write(root, results["second"]) == len(STUDENTS)
+    takes = time.monotonic() - started
+    while killed < KILLS:
+        version = ("first", "second")[number % 2]
+        hand_in(root, version)
+        killed += killed_while_writing(root, results[version], rng.uniform(0, takes))
+        number += 1
+    write(root, results[version])
+    assert_everyone_is_there_once(root)
+    assert write(root, results[version]) == 0
+
+
+@pytest.mark.parametrize("step", ["record", "deliver", "append"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_power_lost_between_two_writes(handed_in, monkeypatch, step, when):
+    class PowerLost(BaseException):
+        pass
+
+    owner = {"record": coordinator.Recorder, "deliver": folder.Outbox, "append": folder.Journal}[step]
+    original = getattr(owner, step)
+
+    def interrupted(self, *arguments):
+        if when == "after":
+            original(self, *arguments)
+        raise PowerLost
+
+    root, results = handed_in
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, step, interrupted)
+        with pytest.raises(PowerLost):
+            write(root, results["second"])
+    write(root, results["second"])
+    assert_everyone_is_there_once(root)
+
+
+# --- A full disk ----------------------------------------------------------------------------------------------------
+
+FULL = """
+import os, subprocess, sys
+grade = [sys.executable, "-m", "rnncourse", "grade", "toy", "--unsafe"]
+with open("filler", "wb") as filler:
+    while True:
+        try: os.write(filler.fileno(), bytes(1 << 12))
+        except OSError: break
+    os.truncate("filler", os.path.getsize("filler") - (96 << 10))
+first = subprocess.run(grade, capture_output=True, text=True)
+os.remove("filler")
+second = subprocess.run(grade, capture_output=True, text=True)
+print(first.returncode, second.returncode, "could not be recorded" in first.stdout)
+"""
+
+
+@pytest.mark.skipif(bool(sandbox.layers()["namespaces"]), reason="needs a small file system of its own")
+def test_a_full_disk_is_said_and_the_next_run_goes_on(handed_in, tmp_path):
+    root, _ = handed_in
+    small = tmp_path / "small"
+    small.mkdir()
+    walls = ["bwrap", "--dev-bind", "/", "/", "--size", str(6 << 20), "--tmpfs", str(small)]
+    inside = f"cp -R {root}/. {small} && cd {small} && {sys.executable} -c '{FULL}' && cp -R {small}/. {root}"
+    result = subprocess.run([*walls, "sh", "-c", inside], capture_output=True, text=True, check=False)
+    assert result.stdout.split() == ["2", "0", "True"], result.stdout + result.stderr
+    assert_everyone_is_there_once(root)
