@@ -24,14 +24,21 @@ rm -f "$stamp"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 
-# The tests and the screenshots drive a real Chromium; reading and solving the course do without.
-find_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
-find_browser >/dev/null || {
-    say "Installing Chromium for the browser tests ..."
+# Debian packages, where this is Debian and we may: Chromium for the tests, the sandbox for the grader.
+have() { for name in "$@"; do command -v "$name" >/dev/null && return; done; return 1; }
+install() {
     if [ "$(id -u)" = 0 ]; then root=""; else root="sudo -n"; fi
-    { $root apt-get update && $root apt-get install --yes --no-install-recommends chromium fonts-noto-cjk; } \
-        >.venv/chromium.log 2>&1 || true
-    find_browser >/dev/null ||
-        say "No Chromium: 'make course' works without, 'make test' needs it. On Debian: apt-get install chromium"
+    say "Installing $* ..."
+    { $root apt-get update && $root apt-get install --yes --no-install-recommends "$@"; } >>.venv/debian.log 2>&1 || true
 }
+chromium="chromium chromium-browser google-chrome"
+seccomp() { .venv/bin/python -c 'import pyseccomp' 2>/dev/null; }
+# shellcheck disable=SC2086  # several words
+have $chromium || install chromium fonts-noto-cjk
+have bwrap && seccomp || install bubblewrap libseccomp2
+# shellcheck disable=SC2086
+have $chromium ||
+    say "No Chromium: 'make course' works without, 'make test' needs it. On Debian: apt-get install chromium"
+have bwrap && seccomp ||
+    say "No sandbox: reading and solving work without, grading needs it. On Debian: apt-get install bubblewrap libseccomp2"
 printf '%s' "$wanted" >"$stamp"
