@@ -2,7 +2,7 @@
 
 The solution must get full marks and the released stub none; the hidden tests must catch every listed mistake and the
 visible check must recognise it; every listed other right way must get full marks and satisfy the check.
-Prints a table and ends with exit code 1 if anything is short of that.
+Prints a table for each exercise and ends with exit code 1 if anything is short of that.
 """
 
 import sys
@@ -45,7 +45,6 @@ EXERCISES = {
 class Row(NamedTuple):
     """What came out for one task."""
 
-    exercise: str
     task: str
     points: float  # that hidden tests give for it
     solution: float  # points of the solution
@@ -66,13 +65,9 @@ class Row(NamedTuple):
         )
 
 
-def rows(solutions: Path, exercises: Path) -> list[Row]:
-    """One row a task, in the order of the course."""
-    return [
-        _row(name, task, _read(solutions, name), _read(exercises, name))
-        for name, tasks in EXERCISES.items()
-        for task in tasks
-    ]
+def rows(name: str, solutions: Path, exercises: Path) -> list[Row]:
+    """One row a task of the exercise, in its order."""
+    return [_row(task, _read(solutions, name), _read(exercises, name)) for task in EXERCISES[name]]
 
 
 def catches(task: Task, mistake: Mistake, solution: NotebookNode) -> bool:
@@ -106,10 +101,9 @@ def stub_answers(release: NotebookNode) -> dict[str, str]:
     return {nbgrader["grade_id"]: cell.source for nbgrader, cell in cells if nbgrader.get("solution")}
 
 
-def _row(exercise: str, task: Task, solution: NotebookNode, release: NotebookNode) -> Row:
+def _row(task: Task, solution: NotebookNode, release: NotebookNode) -> Row:
     blank = answered(solution, stub_answers(release))  # the release itself holds no hidden test
     return Row(
-        exercise,
         task.name,
         points=points(task, solution),
         solution=sum(scores(solution, only=task.name).values()),
@@ -131,11 +125,14 @@ def _words(text: str) -> str:
 
 
 def main(solutions: Path, exercises: Path) -> int:
-    """Print the table; the exit code."""
-    table = rows(solutions, exercises)
-    marks = [(*row, "" if row.complete else "◀ not complete") for row in table]
-    print(tabulate(marks, [*Row._fields, ""]))
-    return 0 if all(row.complete for row in table) else 1
+    """Print a table for each exercise as soon as it is done; the exit code."""
+    complete = True
+    for name in EXERCISES:
+        table = rows(name, solutions, exercises)
+        marks = [(*row, "" if row.complete else "◀ not complete") for row in table]
+        print(tabulate(marks, [name, *Row._fields[1:], ""]), end="\n\n", flush=True)
+        complete = complete and all(row.complete for row in table)
+    return 0 if complete else 1
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Every exercise: every mistake caught and recognised, every right way accepted, nothing given away."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -36,6 +37,8 @@ def cells(notebook) -> dict:
 def test_every_exercise_is_in_the_matrix():
     folders = {path.name for path in (ROOT / "solutions").iterdir() if path.is_dir()}
     assert folders == set(matrix.EXERCISES)
+    page = (ROOT / "book/matrix.md").read_text(encoding="utf-8")
+    assert re.findall(r'^tried\("(.*)"\)$', page, re.M) == list(matrix.EXERCISES)
 
 
 @pytest.mark.parametrize("name", matrix.EXERCISES)
