@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from PIL import Image
 
 from rnncourse.check import recurrence
-from rnncourse.check.simulated import hand_in
+from rnncourse.check.simulated import hand_in, students
 from rnncourse.check.task import edited
 
 HERE = Path(__file__).parent
@@ -50,7 +50,7 @@ def diagnosis(browser, lab) -> None:
 
 def formgrader(browser, lab) -> None:
     """A graded class in nbgrader's formgrader."""
-    hand_in(lab.course / "exercises", lab.course / "submitted")
+    hand_in(lab.course / "exercises", lab.course / "submitted", students())
     for command in (["nbgrader", "generate_assignment", "recurrence", "--force"], ["rnncourse.grading", "recurrence"]):
         subprocess.run([sys.executable, "-m", *command], cwd=lab.course, check=True, capture_output=True)
     with desk(browser, lab, width=1280, height=680) as seat:

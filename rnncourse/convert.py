@@ -144,9 +144,9 @@ class KerasWeights(NamedTuple):
     The order of the gates is i, f, c, o for the LSTM (ours, i, f, g, o, by another name) and z, r, h for the GRU.
     """
 
-    kernel: np.ndarray  # (D, G·H)
-    recurrent_kernel: np.ndarray  # (H, G·H)
-    bias: np.ndarray  # (G·H,); (2, 3·H), from the input and from the state, for a GRU with reset_after=True
+    kernel: np.ndarray  #: (D, G·H)
+    recurrent_kernel: np.ndarray  #: (H, G·H)
+    bias: np.ndarray  #: (G·H,); (2, 3·H), from the input and from the state, for a GRU with reset_after=True
 
 
 def to_keras(cell: Cell, parameters: Parameters) -> KerasWeights:
@@ -190,9 +190,9 @@ def _keras_form(cell: Cell) -> Form:
 class PaperWeights(NamedTuple):
     """``U x_t + W h_{t-1} + b`` with column vectors; the gates' rows under each other, in the course's order."""
 
-    U: np.ndarray  # (G·H, D)
-    W: np.ndarray  # (G·H, H)
-    b: np.ndarray  # (G·H,)
+    U: np.ndarray  #: (G·H, D)
+    W: np.ndarray  #: (G·H, H)
+    b: np.ndarray  #: (G·H,)
 
 
 def to_papers(cell: Cell, parameters: Parameters) -> PaperWeights:

@@ -17,29 +17,29 @@ Step = Callable[[torch.Tensor, State], tuple[torch.Tensor, State]]
 class Hypothesis(NamedTuple):
     """A sentence that a search found."""
 
-    tokens: tuple[int, ...]  # without START and STOP
-    score: float  # the sum of the log-probabilities, that of STOP as well
-    normalised: float  # the score divided by length ** length_power; the length counts STOP
-    ended: bool  # by STOP, not by the limit
-    node: int  # the place of its last token in the tree
+    tokens: tuple[int, ...]  #: without START and STOP
+    score: float  #: the sum of the log-probabilities, that of STOP as well
+    normalised: float  #: the score divided by length ** length_power; the length counts STOP
+    ended: bool  #: by STOP, not by the limit
+    node: int  #: the place of its last token in the tree
 
 
 class Node(NamedTuple):
     """One token that a beam search looked at."""
 
-    parent: int  # its place in the tree; -1 at the first token
-    depth: int  # 1 at the first token
+    parent: int  #: its place in the tree; -1 at the first token
+    depth: int  #: 1 at the first token
     token: int
-    log_probability: float  # of this token after its parent
-    score: float  # the sum of the log-probabilities from the first token to this one
-    fate: str  # "live": it was continued, "ended": it is STOP, "dropped": better ones filled the beam
+    log_probability: float  #: of this token after its parent
+    score: float  #: the sum of the log-probabilities from the first token to this one
+    fate: str  #: "live": it was continued, "ended": it is STOP, "dropped": better ones filled the beam
 
 
 class Beam(NamedTuple):
     """What a beam search of one sentence found, and everything that it looked at."""
 
-    hypotheses: list[Hypothesis]  # ended ones first, the best normalised score first
-    tree: list[Node]  # in the order of depth
+    hypotheses: list[Hypothesis]  #: ended ones first, the best normalised score first
+    tree: list[Node]  #: in the order of depth
 
 
 def greedy(step: Step, state: State, start: int, stop: int, limit: int) -> list[Hypothesis]:

@@ -19,17 +19,17 @@ States = list[tuple[tuple[np.ndarray, ...], ...]]  # states[layer][direction] is
 class Stacked(NamedTuple):
     """What a pass through all layers leaves behind."""
 
-    hidden: np.ndarray  # (B, T, H) of the last layer; (B, T, 2 H), forward first, where it reads in both directions
-    states: States  # after the last step that each direction reads
-    tape: list[tuple]  # for `bptt_layers`: for each layer its directions' `Unrolled` and the dropout factors
+    hidden: np.ndarray  #: (B, T, H) of the last layer; (B, T, 2 H), forward first, where it reads in both directions
+    states: States  #: after the last step that each direction reads
+    tape: list[tuple]  #: for `bptt_layers`: for each layer its directions' `Unrolled` and the dropout factors
 
 
 class StackGradients(NamedTuple):
     """What `bptt_layers` returns."""
 
     layers: list[Layer]
-    x: np.ndarray  # (B, T, D)
-    states: States  # of the initial states
+    x: np.ndarray  #: (B, T, D)
+    states: States  #: of the initial states
 
 
 def init_layers(

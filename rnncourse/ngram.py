@@ -15,10 +15,10 @@ Counts = dict[str, dict[str, int]]  # context -> the character after it -> how o
 class Ngram(NamedTuple):
     """What `count` has counted, for contexts of 0, 1, … characters."""
 
-    size: int  # K, the number of characters there are
+    size: int  #: K, the number of characters there are
     counts: tuple[Counts, ...]
-    discounts: tuple[tuple[float, ...], ...]  # for a count of 0, 1, 2, and 3 or more
-    sums: tuple[dict[str, tuple[int, float]], ...]  # context -> all its counts together, all its discounts together
+    discounts: tuple[tuple[float, ...], ...]  #: for a count of 0, 1, 2, and 3 or more
+    sums: tuple[dict[str, tuple[int, float]], ...]  #: context -> all its counts together, all its discounts together
 
 
 def count(text: str, order: int, size: int) -> Ngram:

@@ -22,10 +22,10 @@ from rnncourse.vocabulary import PAD, START, STOP, pad
 class Memory(NamedTuple):
     """What the decoder knows of B sentences. Every part has one row a sentence."""
 
-    keys: torch.Tensor  # (B, S, H) the encoder's states, 0 at padding
-    mask: torch.Tensor  # (B, S) True at real tokens
-    state: torch.Tensor  # (B, L, H) where the decoder starts: the last state of each of L layers
-    projected: torch.Tensor  # (B, S, ·) what the attention's score needs of the keys; the keys without attention
+    keys: torch.Tensor  #: (B, S, H) the encoder's states, 0 at padding
+    mask: torch.Tensor  #: (B, S) True at real tokens
+    state: torch.Tensor  #: (B, L, H) where the decoder starts: the last state of each of L layers
+    projected: torch.Tensor  #: (B, S, ·) what the attention's score needs of the keys; the keys without attention
 
 
 class Encoder(nn.Module):
@@ -220,10 +220,10 @@ def _check_tokens(name: str, ids: torch.Tensor, mask: torch.Tensor, size: int) -
 class Batch(NamedTuple):
     """B pairs, padded."""
 
-    source: torch.Tensor  # (B, S)
-    mask: torch.Tensor  # (B, S) True at real tokens
-    target_in: torch.Tensor  # (B, T) START and the target: what the decoder reads under teacher forcing
-    target_out: torch.Tensor  # (B, T) the target and STOP, then PAD: what it should answer
+    source: torch.Tensor  #: (B, S)
+    mask: torch.Tensor  #: (B, S) True at real tokens
+    target_in: torch.Tensor  #: (B, T) START and the target: what the decoder reads under teacher forcing
+    target_out: torch.Tensor  #: (B, T) the target and STOP, then PAD: what it should answer
 
 
 Pair = tuple[Sequence[int], Sequence[int]]  # source and target, as `Vocabulary.encode` returns them

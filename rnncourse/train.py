@@ -18,16 +18,16 @@ class LastStep(NamedTuple):
     """A network that reads a sequence and answers o = h_T V + c. Its gradients have the same type."""
 
     parameters: Parameters
-    V: np.ndarray  # (H, O)
-    c: np.ndarray  # (O,)
+    V: np.ndarray  #: (H, O)
+    c: np.ndarray  #: (O,)
 
 
 class Progress(NamedTuple):
     """One update."""
 
     model: LastStep
-    loss: float  # on the batch that the update learned from
-    norm: float  # the global norm of the gradients before clipping
+    loss: float  #: on the batch that the update learned from
+    norm: float  #: the global norm of the gradients before clipping
 
 
 def init_last_step(

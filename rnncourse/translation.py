@@ -117,17 +117,17 @@ def _merge(pieces: list[str], pair: tuple[str, str]) -> list[str]:
 class Reading(NamedTuple):
     """A source text, read."""
 
-    words: list[str]  # as they stand in the text
-    tokens: list[str]  # what the model sees of them
-    word_of: list[int]  # the place of the word that each token is of
+    words: list[str]  #: as they stand in the text
+    tokens: list[str]  #: what the model sees of them
+    word_of: list[int]  #: the place of the word that each token is of
 
 
 class Language(NamedTuple):
     """How texts of one language become tokens and back."""
 
-    name: str  # "english" or "chinese", as in a Pair
+    name: str  #: "english" or "chinese", as in a Pair
     pieces: Pieces
-    usual: dict[str, str]  # how a word is written that is never seen in lower case
+    usual: dict[str, str]  #: how a word is written that is never seen in lower case
 
     @classmethod
     def learn(cls, name: str, texts: Iterable[str], merges: int) -> "Language":
@@ -183,31 +183,31 @@ def _is_latin(token: str) -> bool:
 class Settings(NamedTuple):
     """All that a translator is made by, besides its pairs and its seed."""
 
-    direction: tuple[str, str]  # ("english", "chinese") or the reverse
+    direction: tuple[str, str]  #: ("english", "chinese") or the reverse
     attention: bool = True
     hidden: int = 192
     embedding: int = 192
-    merges: int = 1500  # of letters to pieces of words
+    merges: int = 1500  #: of letters to pieces of words
     piece_dropout: float = 0.1
-    word_dropout: float = 0.05  # the share of source tokens that the model sees as unknown
+    word_dropout: float = 0.05  #: the share of source tokens that the model sees as unknown
     dropout: float = 0.3
     smoothing: float = 0.1
     batch: int = 64
     updates: int = 1800
     rate: float = 4e-3
-    averaging: float = 0.998  # of the weights' running mean, over the second half of the updates
-    sampled: float = 0.0  # scheduled sampling: the share of own tokens that the decoder reads at the end
+    averaging: float = 0.998  #: of the weights' running mean, over the second half of the updates
+    sampled: float = 0.0  #: scheduled sampling: the share of own tokens that the decoder reads at the end
 
 
 class Translation(NamedTuple):
     """A translated text and how it came about."""
 
     text: str
-    tokens: list[str]  # the model's, slots as slots, unknown words copied
-    copied: list[int]  # the places of the copied ones
+    tokens: list[str]  #: the model's, slots as slots, unknown words copied
+    copied: list[int]  #: the places of the copied ones
     source: Reading
-    score: float  # the log-probability of the tokens
-    weights: torch.Tensor | None  # (T + 1, S) where each token and STOP was read; None without attention
+    score: float  #: the log-probability of the tokens
+    weights: torch.Tensor | None  #: (T + 1, S) where each token and STOP was read; None without attention
 
 
 class Translator(NamedTuple):

@@ -18,38 +18,38 @@ BLOCK = 2**18  # numbers
 class Parameters(NamedTuple):
     """The two affine maps around a cell with G gates, and the cell's own weights. Gradients have the same type."""
 
-    U: np.ndarray  # (D, G·H) from the input
-    W: np.ndarray  # (H, G·H) from the state; fewer gates where the cell says so (`Cell.state_gates`)
-    b_x: np.ndarray  # (G·H,) added to x U
-    b_h: np.ndarray  # (G·H,) added to h W; as many gates as W
-    inner: np.ndarray | None = None  # the cell's own weights (`Cell.inner_shape`), None for most cells
+    U: np.ndarray  #: (D, G·H) from the input
+    W: np.ndarray  #: (H, G·H) from the state; fewer gates where the cell says so (`Cell.state_gates`)
+    b_x: np.ndarray  #: (G·H,) added to x U
+    b_h: np.ndarray  #: (G·H,) added to h W; as many gates as W
+    inner: np.ndarray | None = None  #: the cell's own weights (`Cell.inner_shape`), None for most cells
 
 
 class Tape(NamedTuple):
     """What the way back needs to know of the way there. Time comes first: a step is one block of memory."""
 
-    x: np.ndarray  # (T, B, D)
-    states: tuple[np.ndarray, ...]  # each part (T + 1, B, H), the initial state first
-    kept: np.ndarray  # (T, K, B, H) what the cell keeps of each step
-    mask: np.ndarray | None  # (T, B)
-    cell: Cell  # whose steps these are
-    parameters: Parameters  # with which they were taken
+    x: np.ndarray  #: (T, B, D)
+    states: tuple[np.ndarray, ...]  #: each part (T + 1, B, H), the initial state first
+    kept: np.ndarray  #: (T, K, B, H) what the cell keeps of each step
+    mask: np.ndarray | None  #: (T, B)
+    cell: Cell  #: whose steps these are
+    parameters: Parameters  #: with which they were taken
 
 
 class Unrolled(NamedTuple):
     """What a pass through time leaves behind."""
 
-    hidden: np.ndarray  # (B, T, H) the hidden state after every step; read-only, for it is part of the tape
-    state: tuple[np.ndarray, ...]  # the state after the last step, each part (B, H)
-    tape: Tape  # for `bptt`
+    hidden: np.ndarray  #: (B, T, H) the hidden state after every step; read-only, for it is part of the tape
+    state: tuple[np.ndarray, ...]  #: the state after the last step, each part (B, H)
+    tape: Tape  #: for `bptt`
 
 
 class Gradients(NamedTuple):
     """What back-propagation through time returns."""
 
     parameters: Parameters
-    x: np.ndarray  # (B, T, D)
-    state: tuple[np.ndarray, ...]  # of the initial state, each part (B, H)
+    x: np.ndarray  #: (B, T, D)
+    state: tuple[np.ndarray, ...]  #: of the initial state, each part (B, H)
 
 
 def init_parameters(

@@ -20,11 +20,11 @@ class Cell:
     others it is None.
     """
 
-    gates: ClassVar[int] = 1  # G: how many vectors of H entries x U + b_x delivers
-    state_gates: ClassVar[int] = 1  # how many h W + b_h delivers; fewer where one of them needs the others first
-    state_parts: ClassVar[int] = 1  # 1 for a state (h,), 2 for (h, c)
-    kept: ClassVar[int] = 0  # K: how many vectors of H entries a step keeps for the way back
-    only_sum: ClassVar[bool] = True  # z_x and z_h act through their sum alone, so they have one gradient
+    gates: ClassVar[int] = 1  #: G: how many vectors of H entries x U + b_x delivers
+    state_gates: ClassVar[int] = 1  #: how many h W + b_h delivers; fewer where one of them needs the others first
+    state_parts: ClassVar[int] = 1  #: 1 for a state (h,), 2 for (h, c)
+    kept: ClassVar[int] = 0  #: K: how many vectors of H entries a step keeps for the way back
+    only_sum: ClassVar[bool] = True  #: z_x and z_h act through their sum alone, so they have one gradient
 
     def inner_shape(self, H: int) -> tuple[int, ...] | None:
         """The shape of the cell's own weights, or None."""

@@ -17,9 +17,9 @@ from rnncourse.cells.cell import Cell
 class Slopes(NamedTuple):
     """What the backward pass of a GRU multiplies the gradient of h with."""
 
-    z_x: np.ndarray  # (T, 3, B, H) for the gradient of x U + b_x
-    n_h: np.ndarray  # (T, B, H) from there to that of h W_n + b_hn: the reset gate
-    keep: np.ndarray  # (T, B, H) for that of the old h, past all products: the update gate
+    z_x: np.ndarray  #: (T, 3, B, H) for the gradient of x U + b_x
+    n_h: np.ndarray  #: (T, B, H) from there to that of h W_n + b_hn: the reset gate
+    keep: np.ndarray  #: (T, B, H) for that of the old h, past all products: the update gate
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class GRUCell(Cell):
     """``n = tanh(x U_n + b_xn + r (h W_n + b_hn))``: reset after the product, (gru-gates) to (gru-state) of `gru`."""
 
     gates = state_gates = 3
-    kept = 4  # r, z, n and h W_n + b_hn
-    only_sum = False  # the reset gate stands between the two sums of n
+    kept = 4  #: r, z, n and h W_n + b_hn
+    only_sum = False  #: the reset gate stands between the two sums of n
 
     def step(self, z_x, z_h, state, inner=None, out=None, new=(None, None)):
         (h,) = state

@@ -27,9 +27,9 @@ def _halves(shape, dtype, candidate):
 class Slopes(NamedTuple):
     """What the backward pass of an LSTM multiplies with."""
 
-    z: np.ndarray  # (T, G, B, H) from the gradient of c (for the output gate: of h) to that of each sum
-    c_from_h: np.ndarray  # (T, B, H) from the gradient of h to that of c
-    keep: np.ndarray  # (T, B, H) from the gradient of c to that of the old c
+    z: np.ndarray  #: (T, G, B, H) from the gradient of c (for the output gate: of h) to that of each sum
+    c_from_h: np.ndarray  #: (T, B, H) from the gradient of h to that of c
+    keep: np.ndarray  #: (T, B, H) from the gradient of c to that of the old c
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class LSTMCell(Cell):
 
     gates = state_gates = kept = 4
     state_parts = 2
-    candidate: ClassVar[int] = 2  # the place of g among the gates
+    candidate: ClassVar[int] = 2  #: the place of g among the gates
 
     def __post_init__(self):
         if self.gate not in GATES:

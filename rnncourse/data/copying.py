@@ -14,9 +14,9 @@ import numpy as np
 class Copying(NamedTuple):
     """A batch: T = 2 · length + wait steps."""
 
-    x: np.ndarray  # (B, T, symbols + 2) one-hot
-    labels: np.ndarray  # (B, T) the symbol due at every step, 0 for a blank
-    due: np.ndarray  # (B, T) True at the last `length` steps, where a symbol is due
+    x: np.ndarray  #: (B, T, symbols + 2) one-hot
+    labels: np.ndarray  #: (B, T) the symbol due at every step, 0 for a blank
+    due: np.ndarray  #: (B, T) True at the last `length` steps, where a symbol is due
 
 
 def draw(batch: int, length: int, wait: int, rng: np.random.Generator, symbols: int = 8, dtype=np.float32) -> Copying:

@@ -30,10 +30,10 @@ NEAR = 0.8  # similarity = 1 - edit distance / length of the longer, from which 
 class Source(NamedTuple):
     """A package with catalogues."""
 
-    package: str  # as pip names it
+    package: str  #: as pip names it
     version: str
     license: str
-    files: str  # a pattern of its catalogues
+    files: str  #: a pattern of its catalogues
 
 
 SOURCES = (
@@ -49,7 +49,7 @@ class Pair(NamedTuple):
 
     english: str
     chinese: str
-    source: str  # the package
+    source: str  #: the package
 
 
 class Split(NamedTuple):

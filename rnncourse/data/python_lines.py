@@ -25,10 +25,10 @@ MODULES = ("*.py", "asyncio/*.py", "email/*.py", "http/*.py", "multiprocessing/*
 class Lines(NamedTuple):
     """N lines, padded at the end to T = 48."""
 
-    text: tuple[str, ...]  # N lines
-    characters: np.ndarray  # (N, T) index into ALPHABET, 0 at padding
-    labels: np.ndarray  # (N, T) index into LABELS, 0 at padding
-    mask: np.ndarray  # (N, T) True at characters
+    text: tuple[str, ...]  #: N lines
+    characters: np.ndarray  #: (N, T) index into ALPHABET, 0 at padding
+    labels: np.ndarray  #: (N, T) index into LABELS, 0 at padding
+    mask: np.ndarray  #: (N, T) True at characters
 
 
 class Split(NamedTuple):
