@@ -165,6 +165,11 @@ def cells(env, doctree) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
+def anchor_of(label: str) -> str:
+    """The id that an equation has on its page."""
+    return nodes.make_id(f"equation-{label}")
+
+
 def link(address: str, name: str) -> str:
     return f'<a href="{html.escape(address)}"><code>{html.escape(name)}</code></a>'
 
@@ -184,7 +189,7 @@ def linked(app, page: str, text: str) -> str:
             return match[0]
         target = known[match[1]][0]
         address = "" if target == page else app.builder.get_relative_uri(page, target)
-        return f'(<a href="{address}#equation-{match[1]}">{match[1]}</a>)'
+        return f'(<a href="{address}#{anchor_of(match[1])}">{match[1]}</a>)'
 
     return REMARK.sub(lambda remark: re.sub(r"\(([A-Za-z][\w-]*)\)", anchor, remark[0]), text)
 

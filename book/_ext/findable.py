@@ -140,7 +140,7 @@ class Findable(Domain):
 
     def equations(self):
         for label, (page, _) in self.env.get_domain("math").equations.items():
-            yield readable(label), page, f"equation-{label}"
+            yield readable(label), page, code_pages.anchor_of(label)
 
     def terms(self):
         for name, _, kind, page, anchor, _ in self.env.get_domain("std").get_objects():
@@ -168,7 +168,7 @@ class Findable(Domain):
                     if name and not any(part.startswith("_") for part in name.split(".")):
                         first.setdefault((name, known[label][0]), label)
         for (name, page), label in first.items():
-            yield name, page, f"equation-{label}"
+            yield name, page, code_pages.anchor_of(label)
 
 
 def forget_index_entries(app, doctree, page):

@@ -214,6 +214,19 @@ def add_renderings(app, doctree, name):
         box.parent.insert(place, switch())
 
 
+def forget_citations_in_templates(app, doctree, name):
+    """From the list of references no way leads back into a template: what waits there has no place on the page."""
+    waiting = {
+        tag
+        for part in doctree.findall(rendering)
+        if part["convention"] != "course"
+        for node in part.findall(nodes.Element)
+        for tag in node["ids"]
+    }
+    for entry in doctree.findall(nodes.citation):
+        entry["backrefs"] = [tag for tag in entry["backrefs"] if tag not in waiting]
+
+
 def beside(title: str, formula: str) -> list[nodes.Node]:
     options = {"number": None, "label": None, "nowrap": False}
     return [nodes.paragraph("", "", nodes.strong("", title)), nodes.math_block(formula, formula, **options)]
@@ -257,5 +270,6 @@ def setup(app):
     app.add_node(switch, html=(visit_switch, None))
     app.add_directive("in-notation", InNotation)
     app.connect("doctree-resolved", add_renderings, priority=900)  # after the notebooks, which have the course's own
+    app.connect("doctree-resolved", forget_citations_in_templates, priority=950)
     app.connect("html-page-context", only_where_cells_are)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
