@@ -23,25 +23,34 @@ RESULTS = Path(__file__).with_name("cluster.json")
 SLOTS, MANY, ROUNDS = 2, 200, 3
 
 
+QUIET = ["--no-dashboard", "--host", "127.0.0.1"]
+
+
 @contextlib.contextmanager
-def cluster(workers: int, *options: str) -> Iterator[tuple[str, list[subprocess.Popen]]]:
-    """A scheduler and so many workers with one thread each; its address, and the workers once they have joined."""
-    with tempfile.TemporaryDirectory(prefix="dask-") as folder, contextlib.ExitStack() as stack:
-        quiet = ["--no-dashboard", "--host", "127.0.0.1"]
-        scheduler = _started(stack, "scheduler", "--port", "0", *quiet)
-        address = _line(scheduler, r"Scheduler at:\s+(\S+)")
-        own = ["--nthreads", "1", "--local-directory", folder, *quiet, *options]
-        joined = [_started(stack, "worker", address, *own) for _ in range(workers)]
-        for worker in joined:
-            _line(worker, r"(Registered to):")
-        yield address, joined
+def scheduler() -> Iterator[str]:
+    """A scheduler on this machine; its address."""
+    with _started("scheduler", "--port", "0", *QUIET) as program:
+        yield _line(program, r"Scheduler at:\s+(\S+)")
 
 
-def _started(stack: contextlib.ExitStack, *words: str) -> subprocess.Popen:
-    program = subprocess.Popen([sys.executable, "-m", "dask", *words], stderr=subprocess.PIPE, text=True)
-    stack.enter_context(program)
-    stack.callback(program.terminate)
-    return program
+@contextlib.contextmanager
+def worker(address: str, **environment: str) -> Iterator[subprocess.Popen]:
+    """A worker with one thread that has joined the scheduler; no nanny starts it again when it dies."""
+    with tempfile.TemporaryDirectory(prefix="dask-") as folder:
+        own = ["--nthreads", "1", "--no-nanny", "--local-directory", folder]
+        with _started("worker", address, *own, *QUIET, **environment) as program:
+            _line(program, r"(Registered to):")
+            yield program
+
+
+@contextlib.contextmanager
+def _started(*words: str, **environment: str) -> Iterator[subprocess.Popen]:
+    command = [sys.executable, "-m", "dask", *words]
+    with subprocess.Popen(command, env=os.environ | environment, stderr=subprocess.PIPE, text=True) as program:
+        try:
+            yield program
+        finally:
+            program.terminate()
 
 
 def _line(program: subprocess.Popen, pattern: str) -> str:
@@ -53,7 +62,13 @@ def _line(program: subprocess.Popen, pattern: str) -> str:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="bench-") as name, cluster(SLOTS) as (address, _):
+    with contextlib.ExitStack() as stack:
+        name, address = (
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")),
+            stack.enter_context(scheduler()),
+        )
+        for _ in range(SLOTS):
+            stack.enter_context(worker(address))
         course = make_course(Path(name) / "course", EXERCISE, CONFIG, MANY)
         ways = {"local": [f"--jobs={SLOTS}"], "cluster": [f"--scheduler={address}"]}
         seconds = {way: [] for way in ways}

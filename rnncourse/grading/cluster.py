@@ -17,7 +17,7 @@ from distributed import Client, WorkerPlugin, as_completed, get_worker
 from rnncourse.grading import confine, pool, sandbox
 
 NAME = "rnncourse-grading"
-PATIENCE = 20  # seconds in which the scheduler answers and a first worker is there
+PATIENCE = 10  # seconds in which the scheduler answers and a first worker is there
 
 
 class Grading(WorkerPlugin):
@@ -28,13 +28,14 @@ class Grading(WorkerPlugin):
     def __init__(self, spec: dict, limits: confine.Limits, unsafe: bool):
         self.spec, self.limits, self.unsafe = spec, limits, unsafe
 
-    def setup(self, worker) -> None:
-        """Raises NoConfinement on a machine that cannot keep students' code from the rest of it."""
+    async def setup(self, worker) -> None:
+        """Raises NoConfinement on a machine that cannot keep students' code from the rest of it: it gets none."""
+        self.idle = queue.SimpleQueue()
         if (why := sandbox.missing()) and not self.unsafe:
             raise sandbox.NoConfinement(f"{worker.address}: {why}. {sandbox.advice()}")
-        self.idle = queue.SimpleQueue()
         for _ in range(worker.state.nthreads):
             self.idle.put(pool.Worker(self.spec, self.limits, self.unsafe))
+        await worker.set_resources(**{NAME: worker.state.nthreads})
 
     def teardown(self, worker) -> None:
         while not self.idle.empty():
@@ -70,9 +71,7 @@ def _connected(address: str) -> Client:
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError:
         client.close()
-        raise ValueError(
-            f"no worker has joined {address}; on each machine: dask worker {address} --nthreads 1"
-        ) from None
+        raise ValueError(f"no worker has joined {address}: start `dask worker {address}` on each machine") from None
     return client
 
 
@@ -83,7 +82,7 @@ def _run(client: Client, jobs: Iterator[pool.Job]) -> Iterator[tuple]:
     def submit() -> None:
         threads = sum(client.nthreads().values())
         while len(students) < 2 * max(1, threads) and (job := next(jobs, None)):
-            future = client.submit(_grade, job[0], job[1](), pure=False)
+            future = client.submit(_grade, job[0], job[1](), pure=False, resources={NAME: 1})
             students[future.key] = job[0]
             ready.add(future)
 
