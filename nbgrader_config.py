@@ -64,3 +64,6 @@ c.GenerateFeedback.preprocessors = [
 c.Sandbox.preload = ["numpy", "torch", "rnncourse.check"]
 c.Sandbox.private = ["rnncourse.check.unaided"]
 c.Sandbox.diagnosis = "Likely cause: exactly this comes out when (.*)"
+
+# The mistakes that a test has to judge alike in one process and in two (`rnncourse qualify`).
+c.Qualification.answers = "rnncourse.check.matrix.mistaken_answers"

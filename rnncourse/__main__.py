@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from rnncourse.grading import cli
+from rnncourse.grading import cli, qualify, report
 
 
 def main() -> int:
@@ -12,6 +12,14 @@ def main() -> int:
     grade = commands.add_parser("grade", help="grade a class, confined and in parallel", description=cli.__doc__)
     cli.arguments(grade)
     grade.set_defaults(run=cli.main)
+    wrong = commands.add_parser("report", help="show what the class got wrong", description=report.__doc__)
+    report.arguments(wrong)
+    wrong.set_defaults(run=report.main)
+    tests = commands.add_parser(
+        "qualify", help="find tests that depend on how they are run", description=qualify.__doc__
+    )
+    qualify.arguments(tests)
+    tests.set_defaults(run=qualify.main)
     options = parser.parse_args()
     return options.run(options)
 

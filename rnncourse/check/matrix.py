@@ -89,6 +89,15 @@ def accepts(task: Task, variant: Variant, solution: NotebookNode) -> bool:
     return full and diagnosis(notebook, f"{task.name}-check") is None
 
 
+def mistaken_answers(exercise: str) -> dict[str, dict[str, str]]:
+    """Every listed mistake, by "task: name", as the answer to its task; for `rnncourse qualify`."""
+    return {
+        f"{task.name}: {mistake.name}": {task.name: edited(task.source, mistake)}
+        for task in EXERCISES[exercise]
+        for mistake in task.mistakes
+    }
+
+
 def points(task: Task, solution: NotebookNode) -> float:
     """What the task's hidden tests give at most."""
     cells = [cell.metadata.get("nbgrader", {}) for cell in solution.cells]

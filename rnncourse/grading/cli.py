@@ -27,6 +27,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--student", action="append", default=[], metavar="ID", help="only this one (may be repeated)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="submissions at a time (default: one a core)")
     parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="have a Dask cluster do it (rnncourse.grading.cluster tells how to start one)",
+    )
+    parser.add_argument(
         "--timeout", type=float, help="seconds for one cell (default: that of nbgrader_config.py, or 30)"
     )
     parser.add_argument(
@@ -64,7 +69,8 @@ def _grade(course: Course, gradebook, options, console: Console) -> int:
     coordinator = Coordinator(course, gradebook, options.assignment)
     work = coordinator.find_work(options.student, options.force)
     if work:
-        _say_what_holds(console, options.unsafe)
+        if not options.scheduler:  # the workers of a cluster look for themselves
+            _say_what_holds(console, options.unsafe)
         for student, result in _watched(_results(coordinator, work, options), len(work), console):
             coordinator.take(student, result)
         coordinator.flush()
@@ -79,8 +85,12 @@ def _grade(course: Course, gradebook, options, console: Console) -> int:
 
 
 def _results(coordinator: Coordinator, work: list[str], options):
-    processes = max(1, min(options.jobs, len(work)))
     set_limits = limits(coordinator.course, options)
+    if options.scheduler:
+        from rnncourse.grading import cluster  # needs Dask, which the rest does without
+
+        return cluster.run(coordinator.jobs(work), coordinator.spec, set_limits, options.unsafe, options.scheduler)
+    processes = max(1, min(options.jobs, len(work)))
     return pool.run(coordinator.jobs(work), coordinator.spec, set_limits, options.unsafe, processes)
 
 

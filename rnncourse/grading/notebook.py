@@ -31,25 +31,31 @@ def kind_of(cell: NotebookNode) -> str:
     return "instructor" if utils.is_locked(cell) else "student"
 
 
-def run(notebook: NotebookNode, warm: WarmProcess, claims: dict, files: dict, variables: dict[str, str]) -> Ran:
-    """Run `notebook` (its code cells get their outputs). `claims` tells what each answer cell is to define."""
+def run(
+    notebook: NotebookNode, warm: WarmProcess, claims: dict, files: dict, variables: dict[str, str], apart: bool = True
+) -> Ran:
+    """Run `notebook` (its code cells get their outputs). `claims` tells what each answer cell is to define.
+
+    Unless `apart`, the tests run in the student's process, as in a plain kernel: for answers of the instructor's own.
+    """
     with warm.children(files, variables) as children:
-        runner = _Runner(notebook, warm, children)
+        runner = _Runner(notebook, warm, children, apart)
         for index, cell in enumerate(notebook.cells):
             kind = kind_of(cell)
             skipped = kind == "student" and "skip-execution" in cell.metadata.get("tags", [])  # only one's own cells
             if cell.cell_type == "code" and cell.source.strip() and not skipped:
                 runner.run_cell(index, cell, kind)
                 claim = claims.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
-                if claim:
+                if claim and apart:
                     children[child.TESTS].send(do="claim", **claim)
     return runner.ran
 
 
 class _Runner:
-    def __init__(self, notebook: NotebookNode, warm: WarmProcess, children: dict[str, Child]):
-        self.warm, self.ran, self.count = warm, Ran(), 0
-        self.student, self.tests = children[child.STUDENT], children[child.TESTS]
+    def __init__(self, notebook: NotebookNode, warm: WarmProcess, children: dict[str, Child], apart: bool):
+        self.warm, self.ran, self.count, self.apart = warm, Ran(), 0, apart
+        self.student = children[child.STUDENT]
+        self.tests = children[child.TESTS] if apart else self.student
         self.until = time.monotonic() + warm.limits.total
 
     def run_cell(self, index: int, cell: NotebookNode, kind: str) -> None:
@@ -57,11 +63,12 @@ class _Runner:
         cell.outputs, cell.execution_count = [], self.count
         outputs = _Outputs(cell, kind)
         if kind == "test":
-            self.student.send(do="about", cell=index)
+            if self.apart:
+                self.student.send(do="about", cell=index)
             self._finish(index, self.tests, cell, outputs)
         else:
             self._finish(index, self.student, cell, outputs)
-            if kind == "instructor" and not self.tests.ended:
+            if kind == "instructor" and self.apart and not self.tests.ended:
                 self._finish(index, self.tests, cell, _Outputs(NotebookNode(outputs=[], metadata={}), kind))
 
     def _finish(self, index: int, worker: Child, cell: NotebookNode, outputs: "_Outputs") -> None:
@@ -119,9 +126,10 @@ class _Runner:
 
     def _listen(self, index: int, worker: Child, outputs: "_Outputs", until: float) -> dict | None:
         """Take in what the children say until then; the event that says that the worker is done."""
-        listening = [one.inbox for one in (self.student, self.tests) if not one.ended]
+        both = dict.fromkeys([self.student, self.tests])
+        listening = [one.inbox for one in both if not one.ended]
         ready, _, _ = select.select(listening, [], [], max(0.0, until - time.monotonic()))
-        for one in (self.student, self.tests):
+        for one in both:
             if one.inbox in ready:
                 for event in self._events(one):
                     if event.get("cell") != index:

@@ -24,3 +24,14 @@ class Sandbox(Configurable):
     ).tag(config=True)
     timeout = Float(30, help="Seconds for one cell.").tag(config=True)
     memory = Integer(2048, help="MiB for one process.").tag(config=True)
+
+
+class Qualification(Configurable):
+    """What a test has to judge alike however it is run. Set as ``c.Qualification.… = …``."""
+
+    answers = Unicode(
+        "",
+        help="The dotted name of a function that gives answers to try beside the solution and the empty cells, such as "
+        "known mistakes: assignment -> {what it is: {grade_id of the answer cell: source}}. Cells that it leaves out "
+        "are the solution's.",
+    ).tag(config=True)

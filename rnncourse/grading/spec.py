@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import nbformat
 from nbgrader import utils
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Assignment, Gradebook, MissingEntry
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
@@ -25,13 +25,7 @@ STEPS_OF_NBCONVERT = ("ClearOutputPreprocessor", "ClearMetadataPreprocessor")
 
 def read(coursedir: CourseDirectory, assignment: str, gradebook: Gradebook, config: Config) -> dict:
     """The specification. Raises ValueError if the gradebook does not know the assignment."""
-    try:
-        found = gradebook.find_assignment(assignment)
-    except MissingEntry:
-        raise ValueError(
-            f"the gradebook does not know {assignment!r}: release it first, with "
-            f"`nbgrader generate_assignment {assignment}`"
-        ) from None
+    found = find(gradebook, assignment)
     source = Path(coursedir.format_path(coursedir.source_directory, ".", assignment))
     sandbox = Sandbox(config=config)
     notebooks = {notebook.name: _notebook(notebook, source) for notebook in found.notebooks}
@@ -39,7 +33,7 @@ def read(coursedir: CourseDirectory, assignment: str, gradebook: Gradebook, conf
     spec = {
         "assignment": assignment,
         "notebooks": notebooks,
-        "files": _files(
+        "files": given_files(
             source, coursedir, config.get("Autograde", {}).get("exclude_overwriting", {}).get(assignment, [])
         ),
         "settings": _plain({name: config[name] for name in (*STEPS, *STEPS_OF_NBCONVERT) if name in config}),
@@ -48,6 +42,17 @@ def read(coursedir: CourseDirectory, assignment: str, gradebook: Gradebook, conf
         "diagnosis": sandbox.diagnosis,
     }
     return spec | {"digest": hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()}
+
+
+def find(gradebook: Gradebook, assignment: str) -> Assignment:
+    """What the gradebook holds of an assignment. Raises ValueError if that is nothing."""
+    try:
+        return gradebook.find_assignment(assignment)
+    except MissingEntry:
+        raise ValueError(
+            f"the gradebook does not know {assignment!r}: release it first, with "
+            f"`nbgrader generate_assignment {assignment}`"
+        ) from None
 
 
 def _notebook(notebook, source: Path) -> dict:
@@ -120,7 +125,7 @@ def _tree(source: str) -> ast.Module:
         return ast.Module([], [])
 
 
-def _files(source: Path, coursedir: CourseDirectory, kept: list[str]) -> dict[str, str]:
+def given_files(source: Path, coursedir: CourseDirectory, kept: list[str]) -> dict[str, str]:
     """The instructor's files that lie beside the notebooks, except those that students are to edit."""
     if not source.exists():
         return {}
