@@ -1,8 +1,12 @@
-"""Take the README's pictures anew: python pictures/make.py (the site's only if `make book` has built it)."""
+"""Take the pictures of the README and of the pages `students` and `instructors` anew: python pictures/make.py.
+
+The site's own picture is taken only if `make book` has built it.
+"""
 
 import functools
 import http.server
 import io
+import os
 import runpy
 import subprocess
 import sys
@@ -12,9 +16,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from PIL import Image
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+from rich.text import Text
 
 from rnncourse.check import recurrence
-from rnncourse.check.simulated import hand_in, students
+from rnncourse.check.simulated import hand_in, many, students
 from rnncourse.check.task import edited
 
 HERE = Path(__file__).parent
@@ -28,6 +35,8 @@ def main() -> None:
         with journeys.new_course() as course, journeys.started_lab(course) as lab:
             diagnosis(browser, lab)
             formgrader(browser, lab)
+        with journeys.new_course() as course, journeys.started_lab(course) as lab:
+            class_of_many(browser, lab)
         if (ROOT / "_build/html/index.html").exists():
             site(browser)
 
@@ -60,6 +69,53 @@ def formgrader(browser, lab) -> None:
         form.locator(".num-submissions a").click()
         form.locator(".score", has_text="/ 25").nth(4).wait_for()
         save("formgrader", seat.page.screenshot())
+
+
+def class_of_many(browser, lab) -> None:
+    """What a teacher of 200 sees: the grader in a terminal, the report, a feedback page, an answer to be marked."""
+    hand_in(lab.course / "exercises", lab.course / "submitted", many(200))
+    words = ["nbgrader", "generate_assignment", "recurrence", "--force"]
+    subprocess.run([sys.executable, "-m", *words], cwd=lab.course, check=True, capture_output=True)
+    command = ["rnncourse", "grade", "recurrence", "--timeout=5", "--feedback"]
+    colours = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": "110"}
+    graded = subprocess.run(
+        [sys.executable, "-m", *command], cwd=lab.course, env=colours, capture_output=True, text=True
+    )
+    assert graded.returncode == 0, graded.stdout + graded.stderr
+    with browser.new_page(viewport={"width": 960, "height": 640}, device_scale_factor=2) as page:
+        page.set_content(as_terminal(f"$ {' '.join(command)}\n{graded.stdout}"))
+        save("grading", page.screenshot(full_page=True))
+    subprocess.run([sys.executable, "-m", "rnncourse", "report", "recurrence"], cwd=lab.course, check=True)
+    with browser.new_page(viewport={"width": 960, "height": 900}, device_scale_factor=2) as page:
+        page.goto((lab.course / "reports/recurrence.html").as_uri())
+        save("report", page.screenshot())
+    with browser.new_page(viewport={"width": 960, "height": 700}, device_scale_factor=2) as page:
+        pages = sorted((lab.course / "feedback").glob("*/recurrence/recurrence.html"))
+        page.goto(next(path for path in pages if "Likely cause" in path.read_text(encoding="utf-8")).as_uri())
+        page.get_by_text("Likely cause").first.evaluate("e => scrollTo(0, e.getBoundingClientRect().top - 420)")
+        save("feedback", page.screenshot())
+    with desk(browser, lab, width=1280, height=760) as seat:
+        seat.open()
+        form = seat.open_formgrader()
+        seat.page.locator("[data-id=filebrowser]").click()  # puts it away
+        form.get_by_role("link", name="Manual Grading").click()
+        form.locator("#main-table").get_by_role("link", name="recurrence").click()
+        form.get_by_role("heading", name="Manual Grading").wait_for()
+        form.locator("#main-table").get_by_role("link", name="recurrence").click()
+        form.get_by_role("link", name="Submission #1", exact=True).click()
+        form.locator("mjx-container").first.wait_for()
+        form.locator("#order-answer").scroll_into_view_if_needed()
+        save("by-hand", seat.page.screenshot())
+
+
+def as_terminal(text: str) -> str:
+    """The beginning and the end of what a terminal shows, with its colours, as a page."""
+    lines = [line for line in text.splitlines() if " 0 failed" not in line and not line.startswith("Working")]
+    start, end = lines[:14], lines[next(i for i, line in enumerate(lines) if "Most met" in line) :]
+    shown = Text.from_ansi("\n".join([*start, "…", *end]))
+    console = Console(record=True, width=110, file=io.StringIO())
+    console.print(shown)
+    return console.export_html(theme=MONOKAI, inline_styles=True)
 
 
 def site(browser) -> None:
