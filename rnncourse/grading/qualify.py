@@ -70,6 +70,7 @@ UNKNOWN = (
     "only numbers, text, containers of these, arrays and tensors come and go as copies; all else is a stand-in",
     "hand over and compare such values alone",
 )
+SLOW = "it took longer than a cell may", "test something smaller, or set c.Sandbox.timeout"
 WRONG = "the solution does not get full marks, however it is run", "mend the test or the solution"
 UNSTEADY = ("the same answer is not judged alike twice in the same way of running it", "draw no number without a seed")
 
@@ -166,6 +167,8 @@ def findings(exercise: Exercise, warm: WarmProcess, tries: dict[str, dict[str, s
 
 
 def _reason(exercise: Exercise, warm: WarmProcess, answers: dict, name: str, *before: Verdict) -> tuple[str, str]:
+    if any(verdict.error == "CellTimeoutError" for verdict in before):
+        return SLOW
     again = [exercise.verdicts(warm, answers, apart)[name] for apart in (False, True)]
     if not all(now.same(then) for now, then in zip(again, before, strict=True)):
         return UNSTEADY

@@ -88,6 +88,13 @@ def test_the_reason_is_named(tmp_path, warm, word):
     assert one.fix
 
 
+def test_a_test_that_takes_too_long_is_not_called_random(tmp_path, warm, monkeypatch):
+    monkeypatch.setattr(warm, "limits", warm.limits._replace(timeout=0.5))
+    slow = opened(tmp_path, "import time\ndef f():\n    time.sleep(9)", "f()")
+    [one] = qualify.findings(slow, warm, {qualify.SOLUTION: {}})
+    assert (one.reason, one.fix) == qualify.SLOW
+
+
 @pytest.fixture
 def toy(tmp_path):
     """The toy course, not released."""
