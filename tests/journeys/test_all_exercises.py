@@ -96,6 +96,15 @@ def test_the_feedback_holds_no_hidden_test(graded, student):
             assert len(line) < 25 or line not in shown, line
 
 
+def test_the_feedback_on_right_answers_finds_nothing_wrong(graded):
+    name, course = graded
+    page = (course / "feedback/right" / name / f"{name}.html").read_text(encoding="utf-8")
+    words = " ".join(BeautifulSoup(page, "html.parser").get_text(" ").split())
+    assert "is not right yet" not in words
+    for task in matrix.EXERCISES[name]:
+        assert f"{task.name} is right" in words
+
+
 def test_the_feedback_says_what_is_wrong_and_why(graded):
     name, course = graded
     page = (course / "feedback/wrong" / name / f"{name}.html").read_text(encoding="utf-8")
