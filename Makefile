@@ -5,7 +5,7 @@ EXERCISES := $(notdir $(wildcard solutions/*))
 CLASS := _build/class
 
 .DEFAULT_GOAL := help
-.PHONY: help course book pdf class test matrix lab release grade bench scoreboard clean
+.PHONY: help course book pdf class test matrix lab qualify release grade bench scoreboard clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -40,7 +40,10 @@ matrix: .venv/.set-up  ## every listed mistake and right way, tried on every exe
 lab: .venv/.set-up  ## JupyterLab on the exercises
 	@jupyter lab --config=lab_config.py
 
-release: .venv/.set-up  ## solutions/ -> exercises/ (replaced), recorded in the course's own gradebook
+qualify: .venv/.set-up  ## does each test judge alike in one process and in two, as it is graded? (a few minutes)
+	@python -m rnncourse qualify $(or $(ASSIGNMENT),$(EXERCISES))
+
+release: qualify  ## solutions/ -> exercises/ (replaced), recorded in the course's own gradebook
 	@for e in $(EXERCISES); do nbgrader generate_assignment $$e; done
 
 grade: .venv/.set-up  ## grade submitted/ (make grade ASSIGNMENT=recurrence)

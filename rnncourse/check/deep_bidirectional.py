@@ -78,15 +78,6 @@ INPUTS_SEEN = "inputs_seen = [4, 7, 10, 9, 10, 9, 6, 7]"
 # --- Inputs that the visible check tries ----------------------------------------------------------------------
 
 
-class Generator(np.random.Generator):
-    """A generator that counts as unmodified after it was used: to be used is what it is for."""
-
-    def __eq__(self, other):
-        return isinstance(other, np.random.Generator)
-
-    __hash__ = np.random.Generator.__hash__
-
-
 def _normal(seed, dtype, *shapes):
     rng = np.random.default_rng(seed)
     return tuple(rng.normal(size=shape).astype(dtype) for shape in shapes)
@@ -167,7 +158,7 @@ def _stack_cases():
 
 def _dropout_case(seed, shape, p, train, dtype=np.float64):
     [x] = _normal(seed, dtype, shape)
-    return {"x": x, "p": p, "rng": Generator(np.random.PCG64(seed)), "train": train}
+    return {"x": x, "p": p, "rng": np.random.default_rng(seed), "train": train}
 
 
 def _dropout_cases():

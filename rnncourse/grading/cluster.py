@@ -13,6 +13,8 @@ import queue
 from collections.abc import Iterator
 
 from distributed import Client, WorkerPlugin, as_completed, get_worker
+from distributed.client import FutureCancelledError
+from distributed.comm import CommClosedError
 
 from rnncourse.grading import confine, pool, sandbox
 
@@ -55,11 +57,14 @@ def run(jobs: Iterator[pool.Job], spec: dict, limits: confine.Limits, unsafe: bo
     Raises ValueError if there is no such cluster, NoConfinement if one of its workers cannot confine students' code.
     """
     with _connected(address) as client:
-        client.register_plugin(Grading(spec, limits, unsafe))
         try:
+            client.register_plugin(Grading(spec, limits, unsafe))
             yield from _run(client, iter(jobs))
+        except (CommClosedError, FutureCancelledError) as error:
+            raise ValueError(f"the Dask scheduler at {address} has gone; what was finished is recorded") from error
         finally:
-            client.unregister_worker_plugin(NAME)
+            if client.status == "running":
+                client.unregister_worker_plugin(NAME)
 
 
 def _connected(address: str) -> Client:

@@ -1,7 +1,7 @@
 """Find the tests that judge an answer differently in one process, as kernels run them, and in two, as they are graded.
 
 The instructor's own notebook is tried with its solution, with empty answers, and with the answers that
-``c.Qualification.answers`` gives. The solution has to get full marks.
+``c.Qualification.answers`` gives, each on the tests of its task. The solution has to get full marks.
 """
 
 import argparse
@@ -70,6 +70,7 @@ UNKNOWN = (
     "only numbers, text, containers of these, arrays and tensors come and go as copies; all else is a stand-in",
     "hand over and compare such values alone",
 )
+SLOW = "it took longer than a cell may", "test something smaller, or set c.Sandbox.timeout"
 WRONG = "the solution does not get full marks, however it is run", "mend the test or the solution"
 UNSTEADY = ("the same answer is not judged alike twice in the same way of running it", "draw no number without a seed")
 
@@ -77,7 +78,7 @@ UNSTEADY = ("the same answer is not judged alike twice in the same way of runnin
 class Verdict(NamedTuple):
     """What a test cell said."""
 
-    points: float | None
+    points: float
     error: str  # name of the exception, or ""
     said: str  # its words
     recognised: str  # the misconception
@@ -88,7 +89,7 @@ class Verdict(NamedTuple):
 
     def __str__(self) -> str:
         words = " ".join(f"{self.error}: {self.said}".split())[:200] if self.error else "no error"
-        return f"{self.points or 0:g} points, {words}"
+        return f"{self.points:g} points, {words}"
 
 
 class Finding(NamedTuple):
@@ -109,7 +110,8 @@ class Exercise:
         self.answers = {name: cell.source for name, cell in _cells(self.solution, utils.is_solution).items()}
         cleared, _ = ClearSolutions(config=course.config).preprocess(copy.deepcopy(self.solution), {})
         self.empty = {name: cell.source for name, cell in _cells(cleared, utils.is_solution).items()}
-        self.tests = _cells(self.solution, utils.is_grade)
+        self.tests = _cells(self.solution, _is_test)
+        self.tasks = spec.tasks_of(path.stem, self.solution)
         self.claims = {name: spec.claim(self.empty[name], source) for name, source in self.answers.items()}
         self.pattern = Sandbox(config=course.config).diagnosis
         given = spec.given_files(path.parent, course.dirs, [])
@@ -121,14 +123,24 @@ class Exercise:
         sources = [c.source for c in self.solution.cells if c.cell_type == "code" and not utils.is_solution(c)]
         return {module for source in sources for module in spec.modules(source)}
 
+    def tests_of(self, answers: dict[str, str]) -> set[str]:
+        """The test cells that judge one of these answers; all, if there is none and so the solution is meant."""
+        judged = {cell for task in self.tasks if task.name in answers for cell in task.cells}
+        return judged & self.tests.keys() if answers else set(self.tests)
+
     def verdicts(self, warm: WarmProcess, answers: dict[str, str], apart: bool) -> dict[str, Verdict]:
-        """What each test cell says of these answers, in two processes if `apart`, else in one."""
-        ran = copy.deepcopy(self.solution)
+        """What the test cells of these answers say, in two processes if `apart`, else in one."""
+        ran, wanted = copy.deepcopy(self.solution), self.tests_of(answers)
+        ran.cells = [c for c in ran.cells if not _is_test(c) or c.metadata.nbgrader["grade_id"] in wanted]
         for name, cell in _cells(ran, utils.is_solution).items():
             cell.source = answers.get(name, cell.source)
         notebook.run(ran, warm, self.claims, self.files, VARIABLES, apart)
         known = recognised(ran, self.pattern)
-        return {name: _verdict(cell, known.get(name, "")) for name, cell in _cells(ran, utils.is_grade).items()}
+        return {name: _verdict(cell, known.get(name, "")) for name, cell in _cells(ran, _is_test).items()}
+
+
+def _is_test(cell: NotebookNode) -> bool:
+    return notebook.kind_of(cell) == "test"
 
 
 def _cells(book: NotebookNode, which) -> dict[str, NotebookNode]:
@@ -145,8 +157,8 @@ def findings(exercise: Exercise, warm: WarmProcess, tries: dict[str, dict[str, s
     found = {}
     for what, answers in tries.items():
         one, two = (exercise.verdicts(warm, answers, apart) for apart in (False, True))
-        for name, test in exercise.tests.items():
-            points = test.metadata.nbgrader["points"]
+        for name in one:
+            points = exercise.tests[name].metadata.nbgrader["points"]
             short = what == SOLUTION and (two[name].error or two[name].points < points)
             if name not in found and (short or not one[name].same(two[name])):
                 reason = _reason(exercise, warm, answers, name, one[name], two[name])
@@ -155,6 +167,8 @@ def findings(exercise: Exercise, warm: WarmProcess, tries: dict[str, dict[str, s
 
 
 def _reason(exercise: Exercise, warm: WarmProcess, answers: dict, name: str, *before: Verdict) -> tuple[str, str]:
+    if any(verdict.error == "CellTimeoutError" for verdict in before):
+        return SLOW
     again = [exercise.verdicts(warm, answers, apart)[name] for apart in (False, True)]
     if not all(now.same(then) for now, then in zip(again, before, strict=True)):
         return UNSTEADY
@@ -173,7 +187,7 @@ def qualify(course: Course, assignment: str) -> tuple[list[Finding], int, int]:
     exercises = [Exercise(course, path) for path in sorted(folder.glob("*.ipynb"))]
     if not exercises:
         raise ValueError(f"no notebook in {folder}")
-    more, settings = _more_answers(course, assignment), Sandbox(config=course.config)
+    more, settings = more_answers(course, assignment), Sandbox(config=course.config)
     imports = sorted({module for exercise in exercises for module in exercise.modules()})
     limits = Limits(settings.timeout, settings.memory << 20, total=10 * settings.timeout)
     warm = WarmProcess(list(dict.fromkeys([*settings.preload, *imports])), settings.private, limits, unsafe=True)
@@ -189,7 +203,8 @@ def qualify(course: Course, assignment: str) -> tuple[list[Finding], int, int]:
     return found, tried, sum(len(exercise.tests) for exercise in exercises)
 
 
-def _more_answers(course: Course, assignment: str) -> dict[str, dict[str, str]]:
+def more_answers(course: Course, assignment: str) -> dict[str, dict[str, str]]:
+    """The answers that the course gives. Raises ValueError if they cannot be had."""
     name = Qualification(config=course.config).answers
     if not name:
         return {}

@@ -15,8 +15,6 @@ from typing import NamedTuple
 
 import nbformat
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from nbformat import NotebookNode
-from nbgrader import utils
 from nbgrader.api import BaseCell, Grade, Gradebook, Notebook, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy import select
 from sqlalchemy.exc import SAWarning
@@ -24,7 +22,7 @@ from sqlalchemy.exc import SAWarning
 from rnncourse.grading import folder
 from rnncourse.grading.coordinator import Course
 from rnncourse.grading.settings import Sandbox
-from rnncourse.grading.spec import find
+from rnncourse.grading.spec import Task, find, tasks_of
 from rnncourse.grading.submission import recognised
 
 STUCK = (
@@ -34,14 +32,6 @@ STUCK = (
 STEP = 10  # per cent of the points that one bar of the scores stands for
 
 Cell = tuple[str, str]  # notebook and grade_id
-
-
-class Task(NamedTuple):
-    """An answer cell and the tests that follow it."""
-
-    notebook: str
-    name: str
-    cells: tuple[str, ...]
 
 
 class Graded(NamedTuple):
@@ -59,18 +49,6 @@ class Graded(NamedTuple):
         """The mistakes recognised in a task."""
         found = [self.recognised.get((task.notebook, cell)) for cell in task.cells]
         return list(dict.fromkeys(words for words in found if words))
-
-
-def tasks_of(name: str, notebook: NotebookNode) -> list[Task]:
-    """The tasks of an instructor's notebook, in order: each answer cell begins one."""
-    groups: list[list[str]] = []
-    for cell in notebook.cells:
-        begins = utils.is_solution(cell) or utils.is_task(cell)
-        if begins or (utils.is_grade(cell) and not groups):
-            groups.append([])
-        if begins or utils.is_grade(cell):
-            groups[-1].append(cell.metadata.nbgrader["grade_id"])
-    return [Task(name, cells[0], tuple(cells)) for cells in groups]
 
 
 # --- What is known ------------------------------------------------------------------------------------------------

@@ -10,8 +10,10 @@ import hashlib
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import nbformat
+from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.api import Assignment, Gradebook, MissingEntry
 from nbgrader.coursedir import CourseDirectory
@@ -140,6 +142,26 @@ def given_files(source: Path, coursedir: CourseDirectory, kept: list[str]) -> di
 def _plain(config: dict) -> dict:
     """The part of a configuration that JSON can hold."""
     return json.loads(json.dumps(config, default=lambda value: None))
+
+
+class Task(NamedTuple):
+    """An answer cell and the tests that follow it."""
+
+    notebook: str
+    name: str
+    cells: tuple[str, ...]
+
+
+def tasks_of(name: str, notebook: NotebookNode) -> list[Task]:
+    """The tasks of an instructor's notebook, in order: each answer cell begins one."""
+    groups: list[list[str]] = []
+    for cell in notebook.cells:
+        begins = utils.is_solution(cell) or utils.is_task(cell)
+        if begins or (utils.is_grade(cell) and not groups):
+            groups.append([])
+        if begins or utils.is_grade(cell):
+            groups[-1].append(cell.metadata.nbgrader["grade_id"])
+    return [Task(name, cells[0], tuple(cells)) for cells in groups]
 
 
 class SpecGradebook:

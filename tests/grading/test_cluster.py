@@ -74,6 +74,13 @@ def test_a_worker_without_walls_that_comes_later_gets_nothing(toy, address):
     assert set(scores.values()) == {course.MOST, course.LEAST}
 
 
+def test_a_scheduler_that_dies_is_said_and_what_was_done_stays(toy):
+    one = scheduler()
+    address = one.__enter__()
+    with worker(address), pytest.raises(ValueError, match=f"the Dask scheduler at {address} has gone"):
+        graded(toy, address, meanwhile=lambda: one.gen.close())
+
+
 def test_no_worker(toy, address, monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE", 0.2)
     with pytest.raises(ValueError, match=f"no worker has joined {address}: start `dask worker"):

@@ -1,16 +1,19 @@
 """A test that says one thing in one process and another in two is found, and the reason is named."""
 
 import shutil
+from pathlib import Path
 
 import course
 import nbformat
 import pytest
 
+from rnncourse.check import matrix
 from rnncourse.grading import qualify
 from rnncourse.grading.confine import Limits
 from rnncourse.grading.coordinator import Course
 from rnncourse.grading.process import WarmProcess
 
+ROOT = Path(__file__).parents[2]
 ANSWERS = """
 def mistakes(assignment):
     return {"no bias": {"double": "def double(x):\\n    return 2.5 * x"}, "of another exercise": {"treble": ""}}
@@ -85,6 +88,13 @@ def test_the_reason_is_named(tmp_path, warm, word):
     assert one.fix
 
 
+def test_a_test_that_takes_too_long_is_not_called_random(tmp_path, warm, monkeypatch):
+    monkeypatch.setattr(warm, "limits", warm.limits._replace(timeout=0.5))
+    slow = opened(tmp_path, "import time\ndef f():\n    time.sleep(9)", "f()")
+    [one] = qualify.findings(slow, warm, {qualify.SOLUTION: {}})
+    assert (one.reason, one.fix) == qualify.SLOW
+
+
 @pytest.fixture
 def toy(tmp_path):
     """The toy course, not released."""
@@ -129,6 +139,17 @@ def test_a_test_that_depends_on_the_process_fails_the_command(toy):
     for words in ("six-value, with the solution", "in one process 1 points, no error", "in two 0 points, KeyError"):
         assert words in result.stdout
     assert not (toy / "exercises").exists()
+
+
+def test_every_test_of_an_exercise_of_this_course_qualifies():
+    found, tried, _ = qualify.qualify(Course(ROOT), "recurrence")
+    assert found == []
+    assert tried == 2 + sum(len(task.mistakes) for task in matrix.EXERCISES["recurrence"])
+
+
+def test_this_course_gives_the_mistakes_of_every_exercise():
+    for name, tasks in matrix.EXERCISES.items():
+        assert len(qualify.more_answers(Course(ROOT), name)) == sum(len(task.mistakes) for task in tasks)
 
 
 def test_an_assignment_without_a_notebook(toy):

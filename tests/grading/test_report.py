@@ -7,7 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from rnncourse.grading import report
-from rnncourse.grading.report import Graded, Task
+from rnncourse.grading.report import Graded
+from rnncourse.grading.spec import Task, tasks_of
 
 DIAGNOSIS = "\nc.Sandbox.diagnosis = '(twice .*)'\n"
 MET = {"misconception": "twice 1 is 2", "students": 2}
@@ -131,11 +132,11 @@ def test_full_marks_and_extra_credit_are_in_the_last_step():
 
 def test_no_student_at_all():
     told = report.summary(TASKS, MOST, {})
-    assert "0 students" in report.page({"assignment": "empty", "not_graded": [], **told})
+    assert "Students graded: 0." in report.page({"assignment": "empty", "not_graded": [], **told})
 
 
 def test_tasks_are_answers_and_the_tests_after_them():
-    found = report.tasks_of("toy", course.source())
+    found = tasks_of("toy", course.source())
     assert [task.name for task in found] == list(course.RIGHT)
     assert found[0].cells == ("double", "double-check", "double-values", "double-clean", "double-share")
 

@@ -84,6 +84,27 @@ def test_nbgraders_scores_are_those_of_the_matrix(graded, student):
         assert expected == {cell: full[cell] for cell in expected}
 
 
+@pytest.mark.parametrize("student", ["right", "wrong"])
+def test_the_feedback_holds_no_hidden_test(graded, student):
+    name, course = graded
+    page = (course / "feedback" / student / name / f"{name}.html").read_text(encoding="utf-8")
+    shown = "".join(BeautifulSoup(page, "html.parser").get_text().split())
+    assert "andhiddentests" in shown
+    for cell in read("solutions", name).cells:
+        hidden = cell.source.partition("### BEGIN HIDDEN TESTS")[2].partition("### END")[0]
+        for line in ("".join(line.split()) for line in hidden.splitlines()):
+            assert len(line) < 25 or line not in shown, line
+
+
+def test_the_feedback_on_right_answers_finds_nothing_wrong(graded):
+    name, course = graded
+    page = (course / "feedback/right" / name / f"{name}.html").read_text(encoding="utf-8")
+    words = " ".join(BeautifulSoup(page, "html.parser").get_text(" ").split())
+    assert "is not right yet" not in words
+    for task in matrix.EXERCISES[name]:
+        assert f"{task.name} is right" in words
+
+
 def test_the_feedback_says_what_is_wrong_and_why(graded):
     name, course = graded
     page = (course / "feedback/wrong" / name / f"{name}.html").read_text(encoding="utf-8")
