@@ -25,11 +25,16 @@ def copy_mathjax(app):
 
 
 def only_where_formulas_are(app, pagename, templatename, context, doctree):
-    """Sphinx also gives MathJax to a page whose table of contents leads to one with formulas: the front page."""
-    if not app.env.get_domain("math").data["has_equations"].get(pagename):
-        context["script_files"][:] = [
-            s for s in context["script_files"] if app.config.mathjax_path not in str(s.filename)
-        ]
+    """Sphinx also gives MathJax to a page whose table of contents leads to one with formulas: the front page.
+
+    Jupyter Book gives every file of _static to every page, ``formulas.js`` as well, which tells MathJax how to start.
+    """
+    has = app.env.get_domain("math").data["has_equations"].get(pagename)
+    dropped = ["formulas.js"] if has else ["formulas.js", app.config.mathjax_path]
+    files = context["script_files"]
+    files[:] = [file for file in files if not any(name in str(file.filename) for name in dropped)]
+    if has:
+        app.add_js_file("formulas.js", loading_method="defer", priority=400)  # before MathJax, which it sets up
 
 
 def setup(app):

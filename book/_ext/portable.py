@@ -8,7 +8,7 @@ Whatever is not known here raises an error: better no notebook than one with raw
 import base64
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 
 import nbformat
@@ -62,9 +62,21 @@ def code_cell(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     source = cell.source
     if GLUE in source:
         source = source.replace(GLUE, "").rstrip() + NO_GLUE.rstrip()
-    outputs = [shown(output) for output in cell.outputs if not any(KEPT in kind for kind in output.get("data", ()))]
+    kept = (output for output in cell.outputs if not any(KEPT in kind for kind in output.get("data", ())))
+    outputs = [shown(output) for output in in_one_piece(kept)]
     count = cell.execution_count
     return nbformat.v4.new_code_cell(source, metadata=metadata, outputs=outputs, execution_count=count)
+
+
+def in_one_piece(outputs: Iterable[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Printed text joined: into how many pieces a kernel cuts it is chance, and a build must not depend on that."""
+    joined = []
+    for output in outputs:
+        if joined and output.output_type == joined[-1].output_type == "stream" and output.name == joined[-1].name:
+            joined[-1] = nbformat.from_dict(joined[-1] | {"text": joined[-1].text + output.text})
+        else:
+            joined.append(output)
+    return joined
 
 
 def shown(output: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -218,6 +218,3 @@ def lstm_values(settings: dict, steps: int) -> dict:
     h, c = (part[:, 0, 0].tolist() for part in run.tape.states)
     i, f, g, o = run.tape.kept[-1, :, 0, 0].tolist()
     return {"i": i, "f": f, "g": g, "o": o, "before": c[-2], "c": c[-1], "h": h[-1]}
-
-
-WIDGETS = {"unrolled-rnn": unrolled_rnn, "gradient-lab": gradient_lab, "lstm-cell": lstm_cell}

@@ -46,12 +46,12 @@ def site():
 
 @pytest.fixture(scope="session")
 def address(site):
-    """The site's address on the loopback interface."""
-    handler = functools.partial(QuietHandler, directory=site)
+    """The site's address on the loopback interface, a folder below the root: no page may count on the root."""
+    handler = functools.partial(QuietHandler, directory=site.parent)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
+        yield f"http://127.0.0.1:{server.server_port}/{site.name}/"
         server.shutdown()
         thread.join()
 

@@ -5,8 +5,10 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
+from conftest import Visit
 
 BUDGET = {True: 700, False: 350}  # kilobytes of a page with and without formulas, compressed
+WHOLE = 25  # megabytes of the site
 
 
 # ---------------------------------------------------------------- network
@@ -32,6 +34,24 @@ def test_page_is_light_enough(opened):
     formulas = opened.page.locator("article .math").count() > 0
     weights = opened.weights()
     assert sum(weights.values()) <= 1000 * BUDGET[formulas], weights
+
+
+def test_site_is_light_enough(site):
+    """With every download but the PDF, which only `make pdf` adds."""
+    files = {path: path.stat().st_size for path in site.rglob("*") if path.is_file() and path.suffix != ".pdf"}
+    assert sum(files.values()) <= 1e6 * WHOLE, sorted(files, key=files.get)[-10:]
+
+
+def test_page_can_be_read_from_a_file(browser, site, name):
+    """Nothing is missing, nothing fails and every formula is typeset where there is no server."""
+    seen = Visit(browser.new_page())
+    seen.watch()
+    seen.page.goto((site / name).as_uri())
+    seen.page.evaluate("async () => { await window.MathJax?.startup?.promise; await document.fonts.ready }")
+    assert seen.trouble == []
+    assert [url for url in seen.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert seen.page.locator("mjx-merror, .math:not(:has(mjx-container))").count() == 0
+    seen.page.close()
 
 
 # ---------------------------------------------------------------- content
@@ -100,6 +120,29 @@ def test_page_does_not_scroll_sideways_on_a_phone(name, visit):
     wide = """() => ['html', 'body', 'main', '.bd-article-container', 'article'].filter(
         s => [...document.querySelectorAll(s)].some(e => e.scrollWidth > e.clientWidth))"""
     assert page.evaluate(wide) == []
+    page.close()
+
+
+def test_nothing_moves_where_the_reader_wants_no_motion(opened):
+    """The tests' pages ask for reduced motion."""
+    moving = """all => all.filter(e => ["", "::before", "::after"].some(part => {
+        const style = getComputedStyle(e, part);
+        return style.scrollBehavior != 'auto' || style.animationName != 'none'
+            || style.transitionDuration.split(', ').some(t => parseFloat(t) > 0.01);
+    })).map(e => e.tagName + '.' + e.className)"""
+    assert opened.page.eval_on_selector_all("*", moving) == []
+
+
+def test_on_paper_there_is_the_text_alone_and_all_of_it(name, visit):
+    """As wide as A4 within its margins: no bars, no buttons, and nothing that would have to be scrolled."""
+    page = visit(name, width=658).page
+    page.emulate_media(media="print")
+    bars = "header, footer, .bd-sidebar-primary, .bd-sidebar-secondary, .prev-next-area, .copybtn, .headerlink, button"
+    shown = "all => all.filter(e => e.checkVisibility() && e.getClientRects().length).map(e => e.outerHTML)"
+    assert page.eval_on_selector_all(bars, shown) == []
+    cut = """all => all.filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX != 'visible'
+        && e.checkVisibility() && !e.closest('mjx-container')).map(e => e.outerHTML.slice(0, 90))"""
+    assert page.eval_on_selector_all("article, article *", cut) == []
     page.close()
 
 

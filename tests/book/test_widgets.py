@@ -8,6 +8,8 @@ from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from conftest import SITE
 
+from rnncourse.data import interface
+
 LARGEST = 12_000  # bytes of a script; of all that a page loads for its widgets, compressed
 PAGES = {path.name: BeautifulSoup(path.read_text(), "html.parser") for path in sorted(SITE.glob("*.html"))}
 WIDGETS = [(page, box["data-widget"]) for page, soup in PAGES.items() for box in soup.select("div.widget")]
@@ -82,7 +84,7 @@ def near(got, want):
 
 
 def test_the_course_has_its_widgets():
-    assert set(SOME) >= {"unrolled-rnn", "gradient-lab", "lstm-cell"}
+    assert set(SOME) == {"unrolled-rnn", "gradient-lab", "lstm-cell", "attention", "beam-search"}
 
 
 # ---------------------------------------------------------------- numbers
@@ -125,6 +127,27 @@ def test_the_table_shows_the_numbers_that_the_widget_holds(touch):
     shown = touched.box.locator("details tbody td").all_text_contents()[1:]
     held = [touched.values()[name] for name in ("g", "i", "f", "o", "before", "c", "h")]
     assert [float(text.replace("−", "-")) for text in shown] == pytest.approx(held, rel=1e-3)
+
+
+@pytest.mark.parametrize("widget", ["attention", "beam-search"])
+def test_the_translator_has_never_seen_the_sentences(widget):
+    """The data lie in the page; what is held out is known to the package."""
+    box = next(box for box in PAGES[SOME[widget]].select("div.widget") if box["data-widget"] == widget)
+    held_out = {text for pair in interface.split().test for text in (pair.english, pair.chinese)}
+    texts = [sentence["text"] for sentence in json.loads(box.script.text)["sentences"]]
+    assert len(texts) >= 3
+    assert [text for text in texts if text not in held_out] == []
+
+
+def test_a_word_is_looked_at_when_the_mouse_is_over_it(touch):
+    touched = touch(SOME["attention"], "attention")
+    tokens = touched.box.locator(".tokens").last.locator("label")
+    tokens.nth(0).hover()
+    before = touched.values(), touched.says()
+    tokens.nth(2).hover()
+    assert touched.values() != before[0]
+    assert touched.says() != before[1]
+    assert touched.box.evaluate("box => box.settings.word") == "a2"
 
 
 # ---------------------------------------------------------------- everyone
