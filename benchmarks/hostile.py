@@ -139,7 +139,9 @@ def main(names: list[str]) -> None:
         found[name][grader] = verdict(outcome, corpus.CORPUS[name].most)
         print(name, grader, outcome, flush=True)
     totals = {g: Counter(words for row in found.values() for words in row[g] or ["nothing"]) for g in GRADERS}
-    print(tabulate([(w, *(totals[g][w] for g in GRADERS)) for w in {**totals["stock"], **totals["ours"]}], ["", *GRADERS]))
+    print(
+        tabulate([(w, *(totals[g][w] for g in GRADERS)) for w in {**totals["stock"], **totals["ours"]}], ["", *GRADERS])
+    )
     content = {"submissions": len(names), "totals": totals, "of each": found}
     RESULTS.write_text(json.dumps(content, indent=1) + "\n")
 

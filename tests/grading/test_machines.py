@@ -78,9 +78,11 @@ def as_nobody() -> list[str]:
     """What starts a program as an ordinary user, to whom the way to Python and to this package is opened if need be."""
     words = ["bwrap", "--dev-bind", "/", "/"]
     needed = [Path(path).resolve() for path in (sys.base_prefix, sys.prefix, ROOT)]
-    closed = [folder for path in needed for folder in path.parents if folder.stat().st_mode & 0o005 != 0o005]
-    for folder in dict.fromkeys(closed):
-        words += ["--perms", "0755", "--tmpfs", folder]
+    ways = dict.fromkeys(folder for path in needed for folder in reversed(path.parents))
+    closed = [folder for folder in ways if folder.stat().st_mode & 0o005 != 0o005]
+    for folder in ways:
+        if any(folder.is_relative_to(top) for top in closed):
+            words += ["--perms", "0755", "--tmpfs" if folder in closed else "--dir", folder]
     for path in needed if closed else []:
         words += ["--ro-bind", path, path]
     return [*words, "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
