@@ -24,7 +24,8 @@ rm -f "$stamp"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 
-# Debian packages, where this is Debian and we may: Chromium for the tests, the sandbox for the grader.
+# Debian packages, where this is Debian and we may: Chromium for the tests, the sandbox for the grader, and PostgreSQL,
+# which may hold a gradebook.
 have() { for name in "$@"; do command -v "$name" >/dev/null && return; done; return 1; }
 install() {
     if [ "$(id -u)" = 0 ]; then root=""; else root="sudo -n"; fi
@@ -36,9 +37,13 @@ seccomp() { .venv/bin/python -c 'import pyseccomp' 2>/dev/null; }
 # shellcheck disable=SC2086  # several words
 have $chromium || install chromium fonts-noto-cjk
 have bwrap && seccomp || install bubblewrap libseccomp2
+postgresql() { have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
+postgresql || install postgresql
 # shellcheck disable=SC2086
 have $chromium ||
     say "No Chromium: 'make course' works without, 'make test' needs it. On Debian: apt-get install chromium"
 have bwrap && seccomp ||
     say "No sandbox: reading and solving work without, grading needs it. On Debian: apt-get install bubblewrap libseccomp2"
+postgresql ||
+    say "No PostgreSQL: the gradebook is in SQLite, 'make test' needs both. On Debian: apt-get install postgresql"
 printf '%s' "$wanted" >"$stamp"

@@ -1,13 +1,16 @@
-"""``python -m benchmarks.grading``: our grader against stock nbgrader on the same submissions of this course.
+"""``python -m benchmarks.grading [PART ...]``: our grader against stock nbgrader on the same submissions of this course.
 
-Nothing is timed before the scores agree. CPU time is that of the command and of every process it started, as the system
-counts them; stock nbgrader grades one submission after the other, ours two at a time.
+The parts, all of them without a name: `speed` (200 submissions of one exercise), `parity` (more submissions, of all the
+other exercises, of which only the results are compared), `flat` (what classes of 100, 1,000 and 5,000 cost), `flood`
+(one submission prints 1 GB). Each replaces its part of grading.json. CPU time is that of the command and of every
+process it started, as the system counts them; stock nbgrader grades one submission after the other, ours two at a time.
 """
 
 import ctypes
 import itertools
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -29,15 +32,14 @@ ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).with_name("grading.json")
 CONFIG = (ROOT / "nbgrader_config.py").read_text(encoding="utf-8")
 PR_SET_CHILD_SUBREAPER = 36
-HEAD = ("submissions", "s each", "s CPU each", "MiB of the command")
-EXERCISE, MANY, FLAT = "lstm", 200, (100, 5000)
+EXERCISE, MANY, OF_OTHERS, SIZES = "lstm", 200, 34, (100, 1000, 5000)
 STOCK = """
 c = get_config()
 c.CourseDirectory.course_id = "rnncourse"
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "exercises"
 """
-BROKEN = (  # what stands in an answer cell, or is put before it
+BROKEN = (  # what stands in an answer cell
     "raise RuntimeError('not today')",
     "def f(:\n    pass",
     "undefined_name + 1",
@@ -63,29 +65,34 @@ class Cost(NamedTuple):
 # --- The class ----------------------------------------------------------------------------------------------------
 
 
-def answers(tasks: tuple[Task, ...]) -> Iterator[dict[str, str]]:
-    """Answers without end: right ones, none, each known mistake and right variant of each task, broken ones."""
+def answers(tasks: tuple[Task, ...]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Answers without end, named: right ones, none, then mixed each known mistake, right variant and broken one."""
     right = {task.name: task.source for task in tasks}
-    kinds = [right, {}]
-    kinds += [right | {task.name: edited(task.source, mistake)} for task in tasks for mistake in task.mistakes]
-    kinds += [right | {task.name: variant.source} for task in tasks for variant in task.variants]
-    kinds += [right | {task.name: text} for task in tasks for text in BROKEN]
+    kinds = {}
+    for task in tasks:
+        own = {f"mistake: {mistake.name}": edited(task.source, mistake) for mistake in task.mistakes}
+        own |= {f"variant: {variant.name}": variant.source for variant in task.variants}
+        own |= {f"broken: {text}": text for text in BROKEN}
+        kinds |= {f"{task.name}, {name}": right | {task.name: source} for name, source in own.items()}
+    mixed = random.Random(0).sample(list(kinds.items()), len(kinds))
     for round_number in itertools.count():
-        for kind in kinds:
-            yield {name: f"{text}\n# {round_number}" if round_number else text for name, text in kind.items()}
+        for name, kind in [("right", right), ("blank", {}), *mixed]:
+            yield name, {task: f"{text}\n# {round_number}" if round_number else text for task, text in kind.items()}
 
 
-def make_course(root: Path, exercise: str, config: str, submissions: int) -> Path:
-    """A course with one exercise, released and handed in so many times."""
+def make_course(root: Path, exercise: str, config: str, submissions: int) -> dict[str, str]:
+    """A course with one exercise, released and handed in so many times; what each student answered."""
     shutil.copytree(ROOT / "solutions" / exercise, root / "solutions" / exercise)
     (root / "nbgrader_config.py").write_text(config)
     run(root, "nbgrader", "generate_assignment", exercise)
-    blank = nbformat.read(root / "exercises" / exercise / f"{exercise}.ipynb", as_version=4)
-    for number, own in enumerate(itertools.islice(answers(matrix.EXERCISES[exercise]), submissions)):
-        folder = root / "submitted" / f"student-{number:05}" / exercise
+    blank, said = nbformat.read(root / "exercises" / exercise / f"{exercise}.ipynb", as_version=4), {}
+    for number, (name, own) in enumerate(itertools.islice(answers(matrix.EXERCISES[exercise]), submissions)):
+        student = f"student-{number:05}"
+        folder = root / "submitted" / student / exercise
         folder.mkdir(parents=True)
         nbformat.write(answered(blank, own), folder / f"{exercise}.ipynb")
-    return root
+        said[student] = name
+    return said
 
 
 # --- Both graders -------------------------------------------------------------------------------------------------
@@ -155,50 +162,89 @@ def differences(first: dict[str, dict], second: dict[str, dict]) -> list[str]:
     return sorted(s for s in first.keys() | second.keys() if first.get(s) != second.get(s))
 
 
+def described(stock: dict, ours: dict) -> dict[str, list]:
+    """How two results for one student differ: by cell with a score, or by number of the cell, stock's and ours."""
+    cells = range(max(len(stock["outputs"]), len(ours["outputs"])))
+    of_each = {f"cell {i}": [r["outputs"][i] if i < len(r["outputs"]) else None for r in (stock, ours)] for i in cells}
+    names = stock["scores"] | ours["scores"]
+    of_each |= {name: [stock["scores"].get(name), ours["scores"].get(name)] for name in names}
+    return {name: pair for name, pair in of_each.items() if pair[0] != pair[1]}
+
+
 # --- The measurements ---------------------------------------------------------------------------------------------
 
 
-def compare(folder: Path, exercise: str, submissions: int) -> dict[str, Cost]:
-    """Both graders on the same submissions; raises RuntimeError if they disagree."""
-    plain = make_course(folder / "stock", exercise, STOCK, submissions)
-    confined = make_course(folder / "ours", exercise, CONFIG, submissions)
-    took = {"stock": stock(plain, exercise, submissions), "ours": ours(confined, exercise, submissions)}
-    if different := differences(results(plain, exercise), results(confined, exercise)):
-        raise RuntimeError(f"{exercise}: the graders disagree about {', '.join(different)}; see {folder}")
-    return took
+def compare(folder: Path, exercise: str, submissions: int) -> tuple[Cost, Cost, dict]:
+    """Both graders on the same submissions: what it cost stock nbgrader and us, and where the results differ."""
+    answered = make_course(folder / "stock", exercise, STOCK, submissions)
+    make_course(folder / "ours", exercise, CONFIG, submissions)
+    costs = stock(folder / "stock", exercise, submissions), ours(folder / "ours", exercise, submissions)
+    theirs, own = results(folder / "stock", exercise), results(folder / "ours", exercise)
+    nothing = {"scores": {}, "outputs": []}
+    different = {
+        f"{student}, {answered[student]}": described(theirs.get(student, nothing), own.get(student, nothing))
+        for student in differences(theirs, own)
+    }
+    return *costs, {exercise: {"submissions": submissions, "different": different}}
 
 
-def flat(folder: Path, exercise: str, sizes: tuple[int, ...]) -> list[Cost]:
-    """What classes of these sizes cost."""
-    return [ours(make_course(folder / str(size), exercise, CONFIG, size), exercise, size) for size in sizes]
+def speed(folder: Path) -> None:
+    theirs, own, same = compare(folder, EXERCISE, MANY)
+    faster, cheaper = theirs.seconds / own.seconds, theirs.cpu / own.cpu
+    print(f"{faster:.1f} times the throughput, 1/{cheaper:.1f} of the CPU time")
+    costs = {"stock": theirs._asdict(), "ours": own._asdict()}
+    save(speed={"exercise": EXERCISE, **costs, "faster": faster, "cheaper": cheaper}, parity=known("parity") | same)
 
 
-def flood(folder: Path, exercise: str) -> Cost:
-    """One submission prints 1 GB."""
-    course = make_course(folder / "flood", exercise, CONFIG, 1)
-    [path] = (course / "submitted").glob("*/*/*.ipynb")
+def parity(folder: Path) -> None:
+    for exercise in matrix.EXERCISES:
+        if exercise != EXERCISE:
+            *_, same = compare(folder / exercise, exercise, OF_OTHERS)
+            print(json.dumps(same, indent=1))
+            save(parity=known("parity") | same)
+
+
+def flat(folder: Path) -> None:
+    costs = []
+    for size in SIZES:
+        make_course(folder / str(size), EXERCISE, CONFIG, size)
+        costs.append(ours(folder / str(size), EXERCISE, size))
+        shutil.rmtree(folder / str(size))
+    print(tabulate([cost.row() for cost in costs], ["submissions", "s each", "s CPU each", "MiB"], floatfmt=".3f"))
+    save(flat=[cost._asdict() for cost in costs])
+
+
+def flood(folder: Path) -> None:
+    make_course(folder, EXERCISE, CONFIG, 1)
+    [path] = (folder / "submitted").glob("*/*/*.ipynb")
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.insert(0, nbformat.v4.new_code_cell("for _ in range(1 << 10): print('x' * (1 << 20))"))
     nbformat.write(notebook, path)
-    return ours(course, exercise, 1)
+    cost = ours(folder, EXERCISE, 1)
+    print(f"{cost.memory} MiB of the command while a submission prints 1 GB")
+    save(flood=cost._asdict())
 
 
-def main() -> None:
+def known(part: str) -> dict:
+    """What was measured of this part before."""
+    return json.loads(RESULTS.read_text()).get(part, {}) if RESULTS.exists() else {}
+
+
+def save(**parts) -> None:
+    """Replace these parts of the results."""
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    RESULTS.write_text(json.dumps(before | parts | {"cores": os.cpu_count()}, indent=1, ensure_ascii=False) + "\n")
+
+
+PARTS = {part.__name__: part for part in (speed, parity, flat, flood)}
+
+
+def main(wanted: list[str]) -> None:
     adopt_orphans()
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
-        both = compare(folder, EXERCISE, MANY)
-        sizes = flat(folder, EXERCISE, FLAT)
-        flooded = flood(folder, EXERCISE)
-    faster = both["stock"].seconds / both["ours"].seconds
-    cheaper = both["stock"].cpu / both["ours"].cpu
-    named = {**both, **{f"ours, {cost.submissions}": cost for cost in sizes}, "ours, one prints 1 GB": flooded}
-    print(tabulate([(name, *cost.row()) for name, cost in named.items()], ["", *HEAD], floatfmt=".3f"))
-    print(f"{faster:.0f} times the throughput, 1/{cheaper:.0f} of the CPU time")
-    content = {"exercise": EXERCISE, "faster": faster, "cheaper": cheaper, "cores": os.cpu_count()}
-    content["runs"] = {name: cost._asdict() for name, cost in named.items()}
-    RESULTS.write_text(json.dumps(content, indent=1) + "\n")
+    for name in wanted or PARTS:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            PARTS[name](Path(folder, "course"))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

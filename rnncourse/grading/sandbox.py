@@ -85,7 +85,7 @@ def command(program: list[str], packages: list[str]) -> list[str]:
         "bwrap", *NAMESPACES, "--die-with-parent", "--new-session", "--hostname", "grader",
         "--cap-add", "CAP_SYS_ADMIN", "--uid", "0", "--gid", "0", "--clearenv", *settings,
         "--ro-bind", "/usr", "/usr", *links, *files, "--proc", "/proc", "--dev", "/dev",
-        "--perms", "0555", "--tmpfs", "/tmp", "--perms", "0555", "--tmpfs", "/job",
+        "--perms", "0555", "--tmpfs", "/tmp", "--perms", "0755", "--tmpfs", "/job",
         *binds, "--remount-ro", "/tmp", "--remount-ro", "/", "--chdir", "/job", "--", *program,
     ]  # fmt: skip
 

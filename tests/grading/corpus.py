@@ -6,7 +6,9 @@ it earns. "leak" prints what it found: the test looks for secrets in everything 
 """
 
 import json
+import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 from textwrap import dedent
 
 import course
@@ -568,3 +570,32 @@ BROKEN = {
 }
 
 CORPUS = {**SCORES, **NUISANCES, **BROKEN}
+
+
+# --- The class ----------------------------------------------------------------------------------------------------
+
+
+def hand_in(root: Path, name: str, classmate: str) -> None:
+    """Hand in a case under its name, and beside it what an honest classmate did."""
+    case = CORPUS[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nbformat warns of what is broken on purpose
+        folder = course.hand_in(root, name, _handed_in(case, root))
+    for path, content in case.files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    course.hand_in(root, classmate, course.answered(root, course.RIGHT))
+
+
+def _handed_in(case: Case, root: Path):
+    if case.raw is not None:
+        return case.raw
+    base = course.WRONG if case.wrong else course.RIGHT
+    notebook = course.answered(root, base | case.answers, case.first)
+    return case.change(notebook) if case.change else notebook
+
+
+def leaks(root: Path, student: str) -> list[str]:
+    """What a graded notebook shows that no student must see, or was able to do."""
+    shown = "".join(str(cell.get("outputs", "")) for cell in course.graded(root, student).cells)
+    return [words for words in (SECRET, course.HIDDEN, "written ", "a socket") if words in shown]

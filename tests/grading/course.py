@@ -74,11 +74,11 @@ def source() -> nbformat.NotebookNode:
     return new_notebook(cells=cells, metadata=kernel)
 
 
-def make(root: Path) -> Path:
-    """A course with the exercise `toy`, released."""
+def make(root: Path, more: str = "") -> Path:
+    """A course with the exercise `toy`, released; `more` is to stand in its configuration, too."""
     (root / "solutions/toy").mkdir(parents=True)
     nbformat.write(source(), root / "solutions/toy/toy.ipynb")
-    (root / "nbgrader_config.py").write_text(CONFIG)
+    (root / "nbgrader_config.py").write_text(CONFIG + more)
     result = run(root, "nbgrader", "generate_assignment", "toy")
     assert result.returncode == 0, result.stderr
     return root
@@ -86,7 +86,10 @@ def make(root: Path) -> Path:
 
 def run(course: Path, *command: str, **settings) -> subprocess.CompletedProcess:
     """Run a program of this environment from the root of the course."""
-    program = [sys.executable, "-m", *command]
+    return run_program(course, sys.executable, "-m", *command, **settings)
+
+
+def run_program(course: Path, *program: str, **settings) -> subprocess.CompletedProcess:
     return subprocess.run(program, cwd=course, capture_output=True, text=True, check=False, **settings)
 
 

@@ -1,5 +1,6 @@
 """Kill -9 at random moments, a full disk, power lost between two writes: nothing is lost, nothing is graded twice."""
 
+import collections
 import os
 import random
 import shutil
@@ -11,6 +12,7 @@ import time
 
 import course
 import nbformat
+import psutil
 import pytest
 from nbgrader.api import Gradebook
 
@@ -132,6 +134,62 @@ def test_power_lost_between_two_writes(handed_in, monkeypatch, step, when):
         with pytest.raises(PowerLost):
             write(root, results["second"])
     write(root, results["second"])
+    assert_everyone_is_there_once(root)
+
+
+# --- Those who work for it ------------------------------------------------------------------------------------------
+
+
+def start(root) -> psutil.Popen:
+    program = [sys.executable, "-m", "rnncourse", "grade", "toy", "--jobs=2", "--unsafe"]
+    return psutil.Popen(program, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+
+
+def workers(program: psutil.Process, kind: str) -> list[psutil.Process]:
+    """The processes of this kind that work for the program now."""
+    try:
+        return [process for process in program.children(recursive=True) if kind_of(process) == kind]
+    except psutil.Error:  # one ended while we looked
+        return []
+
+
+def kind_of(process: psutil.Process) -> str:
+    words, parents = process.cmdline(), process.parent().cmdline()
+    if "rnncourse.grading.warm" in words:
+        return "warm process"
+    return "worker" if parents == words else "other"  # forked by multiprocessing's server
+
+
+def test_killed_workers_and_warm_processes_are_replaced(handed_in):
+    root, _ = handed_in
+    rng, killed = random.Random(0), collections.Counter()
+    while min(killed["worker"], killed["warm process"]) < KILLS:
+        hand_in(root, str(killed))
+        program = start(root)
+        while program.poll() is None:
+            time.sleep(rng.uniform(0, 1))
+            kind = min(("worker", "warm process"), key=lambda kind: killed[kind])
+            for process in workers(program, kind)[:1]:
+                process.kill()
+                killed[kind] += 1
+    course.grade(root)
+    assert_everyone_is_there_once(root)
+
+
+def test_a_killed_program_leaves_no_process_and_a_second_waits_for_no_one(handed_in):
+    root, _ = handed_in
+    first = start(root)
+    while not workers(first, "warm process"):
+        time.sleep(0.05)
+    first.suspend()
+    second = course.run(root, "rnncourse", "grade", "toy")
+    assert "another run is grading this course" in second.stdout
+    others = first.children(recursive=True)
+    first.kill()
+    first.wait()
+    _, alive = psutil.wait_procs(others, timeout=60)
+    assert alive == []
+    course.grade(root)
     assert_everyone_is_there_once(root)
 
 
