@@ -8,6 +8,7 @@ well.
 """
 
 import ast
+import functools
 import hashlib
 import json
 import re
@@ -64,7 +65,8 @@ def dependencies(text: str) -> set[Path]:
     return found
 
 
-def modules(source: str) -> set[Path]:
+@functools.cache
+def modules(source: str) -> frozenset[Path]:
     """The files of `rnncourse` that a piece of Python imports."""
     names = set()
     for node in ast.walk(ast.parse(source)):
@@ -74,7 +76,7 @@ def modules(source: str) -> set[Path]:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     paths = [PACKAGE.parent.joinpath(*name.split(".")) for name in names if name.split(".")[0] == "rnncourse"]
     files = [file for path in paths for file in (path.with_suffix(".py"), path / "__init__.py")]
-    return {file for file in files if file.exists()}
+    return frozenset(file for file in files if file.exists())
 
 
 def _with_imports(files: set[Path]) -> set[Path]:
@@ -87,7 +89,8 @@ def _with_imports(files: set[Path]) -> set[Path]:
     return seen.union(*map(_data, seen))
 
 
-def _data(module: Path) -> set[Path]:
+@functools.cache
+def _data(module: Path) -> frozenset[Path]:
     """What lies beside a module and is named in it: ``Path(__file__).with_name("checkpoints")``, a file or a folder."""
     calls = [node for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
     paths = []
@@ -95,7 +98,7 @@ def _data(module: Path) -> set[Path]:
         match call:
             case ast.Call(ast.Attribute(_, "with_name"), [ast.Constant(str(name))]):
                 paths.append(module.with_name(name))
-    return {file for path in paths for file in [path, *path.rglob("*")] if file.is_file()}
+    return frozenset(file for path in paths for file in [path, *path.rglob("*")] if file.is_file())
 
 
 def files_read(source: str) -> set[Path]:

@@ -8,7 +8,8 @@ import importlib.util
 import shutil
 from pathlib import Path
 
-PARTS = ["tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions", "a11y", "sre"]
+PARTS = ["tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions", "a11y"]
+PARTS += [f"sre/mathmaps/{name}.json" for name in ("base", "en", "nemeth")]
 
 
 def copy_mathjax(app):

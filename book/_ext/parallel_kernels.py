@@ -17,7 +17,9 @@ def setup(app):
 def execute(app, env, added, changed, removed) -> list[str]:
     """Fill the cache. A chapter that fails stays out of it: Sphinx will run it again, and report it as its own."""
     cache = get_cache(Path(app.outdir).parent / ".jupyter_cache")
-    chapters = [path for path in map(env.doc2path, env.found_docs) if "```{code-cell}" in Path(path).read_text("utf-8")]
+    cached = {Path(record.uri).stem for record in cache.list_cache_records()}
+    waiting = [env.doc2path(name) for name in env.found_docs if name in added | changed or name not in cached]
+    chapters = [path for path in waiting if "```{code-cell}" in Path(path).read_text("utf-8")]
     records = [cache.add_nb_to_project(str(path), read_data=MYST_NB) for path in chapters]
     waiting = cache.list_unexecuted(filter_uris=[record.uri for record in records])
     if len(waiting) > 1:
