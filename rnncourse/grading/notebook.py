@@ -43,6 +43,8 @@ def run(notebook: NotebookNode, warm: WarmProcess, claims: dict, files: dict, va
                 claim = claims.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
                 if claim:
                     children[child.TESTS].send(do="claim", **claim)
+        if any(one.ended for one in children.values()):
+            warm.check()  # if it has gone, that was no fault of the student's
     return runner.ran
 
 
