@@ -59,7 +59,7 @@ class WarmProcess:
         packages = ["rnncourse", *preload]
         memory = 2 * (limits.memory + limits.disk) + (1 << 30)
         self.group = cgroups.Group(memory, pids=256)
-        self.requests, self.cpu, self.errors = ours, 0.0, tempfile.TemporaryFile()
+        self.requests, self.cpu, self.errors = ours, 0.0, tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self.program = subprocess.Popen(
             sandbox.command(program, packages) if self.confined else program,
             env=sandbox.environment(packages) if not self.confined else {"PATH": os.environ.get("PATH", "")},

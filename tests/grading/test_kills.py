@@ -99,7 +99,7 @@ def killed_while_writing(root, results: dict[str, dict], moment: float) -> bool:
 def test_the_coordinator_killed_at_random_moments_loses_nothing(handed_in, monkeypatch):
     monkeypatch.setattr(coordinator, "BATCH", 3)
     root, results = handed_in
-    rng, killed, number = random.Random(0), 0, 0
+    rng, killed, number = random.Random(1), 0, 0
     started = time.monotonic()
     assert write(root, results["second"]) == len(STUDENTS)
     takes = time.monotonic() - started
@@ -113,25 +113,48 @@ def test_the_coordinator_killed_at_random_moments_loses_nothing(handed_in, monke
     assert write(root, results[version]) == 0
 
 
-@pytest.mark.parametrize("step", ["record", "deliver", "append"])
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_power_lost_between_two_writes(handed_in, monkeypatch, step, when):
+@pytest.fixture(params=["before", "after"])
+def powerless(request, monkeypatch):
+    """A function that writes results until the power is lost, before or after the step of this name."""
+
     class PowerLost(BaseException):
         pass
 
-    owner = {"record": coordinator.Recorder, "deliver": folder.Outbox, "append": folder.Journal}[step]
-    original = getattr(owner, step)
+    def write_until(step: str, root, results: dict[str, dict]) -> None:
+        owner = {"record": coordinator.Recorder, "deliver": folder.Outbox}.get(step, folder.Journal)
+        original = getattr(owner, step)
 
-    def interrupted(self, *arguments):
-        if when == "after":
-            original(self, *arguments)
-        raise PowerLost
+        def interrupted(self, *arguments):
+            if request.param == "after":
+                original(self, *arguments)
+            raise PowerLost
 
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, step, interrupted)
+            with pytest.raises(PowerLost):
+                write(root, results)
+
+    return write_until
+
+
+STEPS = ["begin", "record", "deliver", "append"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_power_lost_between_two_writes(handed_in, powerless, step):
     root, results = handed_in
-    with monkeypatch.context() as patched:
-        patched.setattr(owner, step, interrupted)
-        with pytest.raises(PowerLost):
-            write(root, results["second"])
+    powerless(step, root, results["second"])
+    write(root, results["second"])
+    assert_everyone_is_there_once(root)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_power_lost_before_everyone_hands_in_again_what_was_graded_before(handed_in, powerless, step):
+    root, results = handed_in
+    write(root, results["second"])
+    hand_in(root, "first")
+    powerless(step, root, results["first"])
+    hand_in(root, "second")
     write(root, results["second"])
     assert_everyone_is_there_once(root)
 
@@ -160,8 +183,8 @@ def kill_at_random_moments(killed: dict[str, int]) -> None:
     while min(killed.values()) < KILLS:
         time.sleep(rng.uniform(0, 1))
         kind = min(killed, key=killed.get)
-        for process in workers(program, kind)[:1]:
-            process.kill()
+        for one in workers(program, kind)[:1]:
+            one.kill()
             killed[kind] += 1
 
 
@@ -223,7 +246,7 @@ def test_a_sandbox_killed_while_it_starts_leaves_nothing_and_is_not_waited_for(m
     holds_on = ["sh", "-c", "echo halfway >&2; sleep 1000 & kill -9 $$"]  # with all descriptors, as bubblewrap's child
     monkeypatch.setattr(process.sandbox, "command", lambda program, packages: holds_on)
     monkeypatch.setattr(process.sandbox, "layers", lambda: dict.fromkeys(("namespaces", "seccomp"), ""))
-    with pytest.raises(process.WarmProcessDied, match="ended. halfway"):
+    with pytest.raises(process.WarmProcessDied, match=r"ended\. halfway"):
         process.WarmProcess([], [], Limits())
     assert psutil.Process().children(recursive=True) == []
     assert not [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "1000"]]
