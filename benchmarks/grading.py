@@ -1,4 +1,4 @@
-"""``python -m benchmarks.grading [PART ...]``: our grader against stock nbgrader on the same submissions of this course.
+"""``python -m benchmarks.grading [PART ...]``: our grader against stock nbgrader on the same submissions.
 
 The parts, all of them without a name: `speed` (200 submissions of one exercise), `parity` (more submissions, of all the
 other exercises, of which only the results are compared), `flat` (what classes of 100, 1,000 and 5,000 cost), `flood`

@@ -96,7 +96,7 @@ def _run(root: Path, command: tuple[str, ...], patience: float) -> str:
 
 
 def inside(names: list[str]) -> None:
-    """Print a line of JSON for each: ours grades all in one run; stock nbgrader each in its own, as many end the run."""
+    """Print a line of JSON for each. Ours grades all in one run, stock nbgrader each in its own: many end the run."""
     with tempfile.TemporaryDirectory() as folder:
         released = course.make(Path(folder, "released"))
         for grader, group in [("ours", names), *(("stock", [name]) for name in names)]:

@@ -1,11 +1,12 @@
 """Grade an assignment: find who needs it, have it done, record it. The coordinator alone writes, and in this order:
 
 1. the graded notebooks, beside their place and forced to the disk;
-2. the gradebook, in one transaction for the batch;
-3. the notebooks' renaming into their place;
-4. a line in the journal for each.
+2. a line in the journal for each, that what an earlier line says no longer holds;
+3. the gradebook, in one transaction for the batch;
+4. the notebooks' renaming into their place;
+5. a line in the journal for each, of what was graded.
 
-Whatever stops it in between, a submission without its line is graded again by the next run, over what is there.
+Whatever stops it in between, a submission without its last line is graded again by the next run, over what is there.
 """
 
 import os
@@ -85,7 +86,9 @@ class Coordinator:
         known, journal, work = self.recorder.known(), self.journal.entries(), []
         for student in only or found:
             entry = journal.get(student)
-            done = entry and student in known and self.outbox.place(student).exists() and not force
+            done = (
+                entry and "digest" in entry and student in known and self.outbox.place(student).exists() and not force
+            )
             if done and entry["digest"] == folder.digest(self.spec, self._read(student)[0]):
                 self.rows[student] = _row(entry, "as before")
             elif problem := self._hopeless(student):
@@ -117,6 +120,7 @@ class Coordinator:
         students = [result["student"] for result in batch]
         try:
             entries = self._stage(batch)
+            self.journal.begin(students)
             timestamps = {student: self._timestamp(student) for student in students}
             outcomes = self.recorder.record(batch, timestamps)
             for student in students:

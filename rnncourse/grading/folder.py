@@ -124,7 +124,7 @@ def _sync(folder: Path) -> None:
 
 
 class Journal:
-    """One line a graded submission, written last of all: a line says that all the rest is done."""
+    """Of each student the last line holds. A whole one is written last of all: it says that all the rest is done."""
 
     def __init__(self, coursedir: CourseDirectory, assignment: str):
         self.path = Path(coursedir.root, ".grading", f"{assignment}.jsonl")
@@ -141,6 +141,10 @@ class Journal:
                 except (ValueError, KeyError, TypeError):
                     continue
         return found
+
+    def begin(self, students: Iterable[str]) -> None:
+        """What is recorded of these is about to change: until their next line, nothing is known of it."""
+        self.append({"student": student} for student in students)
 
     def append(self, entries: Iterable[dict]) -> None:
         whole = not self.path.exists() or self.path.read_bytes()[-1:] in (b"", b"\n")

@@ -48,6 +48,8 @@ def run(
                 claim = claims.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
                 if claim and apart:
                     children[child.TESTS].send(do="claim", **claim)
+        if any(one.ended for one in children.values()):
+            warm.check()  # if it has gone, that was no fault of the student's
     return runner.ran
 
 

@@ -70,7 +70,10 @@ class _Pool:
     def __enter__(self):
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, kind, *error):
+        if kind is not None:  # a worker that was started while the pool broke would wait for work for ever
+            for process in multiprocessing.active_children():
+                process.kill()
         self.executor.shutdown(wait=True, cancel_futures=True)
 
     def submit(self, job: Job) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from rnncourse.grading import cgroups, child, confine, sandbox, wire
 
 WARM_UP = 120.0  # seconds; importing torch on a busy machine
 GRACE = 2.0  # seconds in which to end
+LOOK = 1.0  # seconds after which to look whether it is still there
 
 
 class WarmProcessDied(RuntimeError):
@@ -57,13 +59,14 @@ class WarmProcess:
         packages = ["rnncourse", *preload]
         memory = 2 * (limits.memory + limits.disk) + (1 << 30)
         self.group = cgroups.Group(memory, pids=256)
-        self.requests, self.cpu = ours, 0.0
+        self.requests, self.cpu, self.errors = ours, 0.0, tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self.program = subprocess.Popen(
             sandbox.command(program, packages) if self.confined else program,
             env=sandbox.environment(packages) if not self.confined else {"PATH": os.environ.get("PATH", "")},
             stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=self.errors,
             pass_fds=[theirs.fileno()],
+            process_group=0,
             preexec_fn=self.group.enter,
         )
         theirs.close()
@@ -71,29 +74,47 @@ class WarmProcess:
 
     def close(self) -> None:
         """End it: by itself, so that the CPU time it took is known to the system; by force if it is stuck."""
+        self._end()
+        self.errors.close()
+
+    def _end(self) -> None:
         self.requests.close()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.program.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            self.program.kill()
-            self.program.wait()
-        self.program.stderr.close()
+        with contextlib.suppress(ProcessLookupError):  # a sandbox killed while it starts may leave a part of itself
+            os.killpg(self.program.pid, signal.SIGKILL)
+        self.program.wait()
         self.group.remove()
+
+    def check(self) -> None:
+        """Raises WarmProcessDied if it is no longer there, of which its children may have died."""
+        try:
+            self.requests.send(json.dumps({"do": "answer"}).encode())
+        except OSError:
+            raise self._died("ended") from None
+        self._hear("answer", GRACE)
 
     def _hear(self, event: str, patience: float) -> dict:
         """The next event of this kind. Raises WarmProcessDied."""
         until = time.monotonic() + patience
-        while True:
-            ready, _, _ = select.select([self.requests], [], [], max(0.0, until - time.monotonic()))
+        while time.monotonic() < until:
+            ready, _, _ = select.select([self.requests], [], [], LOOK)
             data = self.requests.recv(1 << 16) if ready else b""
-            if not data:
-                self.program.kill()
-                words = self.program.stderr.read().decode(errors="replace").strip()[-500:]
-                raise WarmProcessDied(f"the warm process {'ended' if ready else 'does not answer'}. {words}".strip())
-            heard = json.loads(data)
-            self.cpu += heard.get("cpu", 0.0)
-            if heard["event"] == event:
-                return heard
+            if data:
+                heard = json.loads(data)
+                self.cpu += heard.get("cpu", 0.0)
+                if heard["event"] == event:
+                    return heard
+            elif ready or self.program.poll() is not None:
+                raise self._died("ended")
+        raise self._died("does not answer")
+
+    def _died(self, how: str) -> WarmProcessDied:
+        self._end()
+        self.errors.seek(0)
+        words = self.errors.read().decode(errors="replace").strip()[-500:]
+        self.errors.close()
+        return WarmProcessDied(f"the warm process {how}. {words}".strip())
 
     @contextlib.contextmanager
     def children(self, files: dict[str, dict[str, bytes]], variables: dict[str, str]):

@@ -91,6 +91,9 @@ def _do(warm, request: dict, descriptors: list[int], requests: socket.socket, na
         with contextlib.suppress(ProcessLookupError):
             os.kill(request["process"], request["signal"])
         return
+    if request["do"] == "answer":
+        requests.send(json.dumps({"event": "answer"}).encode())
+        return
     if namespace is not None:
         confine.next_child_alone(namespace)
     process = os.fork()

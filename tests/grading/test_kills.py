@@ -1,6 +1,5 @@
 """Kill -9 at random moments, a full disk, power lost between two writes: nothing is lost, nothing is graded twice."""
 
-import collections
 import os
 import random
 import shutil
@@ -8,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 import course
@@ -16,9 +16,8 @@ import psutil
 import pytest
 from nbgrader.api import Gradebook
 
-from rnncourse.grading import coordinator, folder, sandbox
+from rnncourse.grading import coordinator, folder, notebook, pool, process, sandbox
 from rnncourse.grading.confine import Limits
-from rnncourse.grading.pool import Worker
 
 STUDENTS = [f"student-{number:02}" for number in range(24)]
 KILLS = 20  # of a kind
@@ -58,7 +57,7 @@ def results(tmp_path_factory):
         for version in ("first", "second"):
             hand_in(root, version)
             coordinating = coordinator.Coordinator(opened, gradebook, "toy")
-            worker = Worker(coordinating.spec, Limits(), unsafe=True)
+            worker = pool.Worker(coordinating.spec, Limits(), unsafe=True)
             found[version] = {student: worker.grade(student, read()) for student, read in coordinating.jobs(STUDENTS)}
             worker.close()
     return root, found
@@ -100,7 +99,7 @@ def killed_while_writing(root, results: dict[str, dict], moment: float) -> bool:
 def test_the_coordinator_killed_at_random_moments_loses_nothing(handed_in, monkeypatch):
     monkeypatch.setattr(coordinator, "BATCH", 3)
     root, results = handed_in
-    rng, killed, number = random.Random(0), 0, 0
+    rng, killed, number = random.Random(1), 0, 0
     started = time.monotonic()
     assert write(root, results["second"]) == len(STUDENTS)
     takes = time.monotonic() - started
@@ -114,35 +113,53 @@ def test_the_coordinator_killed_at_random_moments_loses_nothing(handed_in, monke
     assert write(root, results[version]) == 0
 
 
-@pytest.mark.parametrize("step", ["record", "deliver", "append"])
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_power_lost_between_two_writes(handed_in, monkeypatch, step, when):
+@pytest.fixture(params=["before", "after"])
+def powerless(request, monkeypatch):
+    """A function that writes results until the power is lost, before or after the step of this name."""
+
     class PowerLost(BaseException):
         pass
 
-    owner = {"record": coordinator.Recorder, "deliver": folder.Outbox, "append": folder.Journal}[step]
-    original = getattr(owner, step)
+    def write_until(step: str, root, results: dict[str, dict]) -> None:
+        owner = {"record": coordinator.Recorder, "deliver": folder.Outbox}.get(step, folder.Journal)
+        original = getattr(owner, step)
 
-    def interrupted(self, *arguments):
-        if when == "after":
-            original(self, *arguments)
-        raise PowerLost
+        def interrupted(self, *arguments):
+            if request.param == "after":
+                original(self, *arguments)
+            raise PowerLost
 
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, step, interrupted)
+            with pytest.raises(PowerLost):
+                write(root, results)
+
+    return write_until
+
+
+STEPS = ["begin", "record", "deliver", "append"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_power_lost_between_two_writes(handed_in, powerless, step):
     root, results = handed_in
-    with monkeypatch.context() as patched:
-        patched.setattr(owner, step, interrupted)
-        with pytest.raises(PowerLost):
-            write(root, results["second"])
+    powerless(step, root, results["second"])
+    write(root, results["second"])
+    assert_everyone_is_there_once(root)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_power_lost_before_everyone_hands_in_again_what_was_graded_before(handed_in, powerless, step):
+    root, results = handed_in
+    write(root, results["second"])
+    hand_in(root, "first")
+    powerless(step, root, results["first"])
+    hand_in(root, "second")
     write(root, results["second"])
     assert_everyone_is_there_once(root)
 
 
 # --- Those who work for it ------------------------------------------------------------------------------------------
-
-
-def start(root) -> psutil.Popen:
-    program = [sys.executable, "-m", "rnncourse", "grade", "toy", "--jobs=2", "--unsafe"]
-    return psutil.Popen(program, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
 
 
 def workers(program: psutil.Process, kind: str) -> list[psutil.Process]:
@@ -160,20 +177,84 @@ def kind_of(process: psutil.Process) -> str:
     return "worker" if parents == words else "other"  # forked by multiprocessing's server
 
 
+def kill_at_random_moments(killed: dict[str, int]) -> None:
+    """Kill those that work for this process, in turn, until enough of each kind were killed."""
+    rng, program = random.Random(0), psutil.Process()
+    while min(killed.values()) < KILLS:
+        time.sleep(rng.uniform(0, 1))
+        kind = min(killed, key=killed.get)
+        for one in workers(program, kind)[:1]:
+            one.kill()
+            killed[kind] += 1
+
+
+def grade(root, force: bool) -> None:
+    """Grade those who need it, or all, as `rnncourse grade` does."""
+    opened = coordinator.Course(root)
+    with opened.gradebook() as gradebook:
+        coordinating = coordinator.Coordinator(opened, gradebook, "toy")
+        work = coordinating.find_work([], force)
+        for student, result in pool.run(coordinating.jobs(work), coordinating.spec, Limits(), True, processes=2):
+            coordinating.take(student, result)
+        coordinating.flush()
+
+
 def test_killed_workers_and_warm_processes_are_replaced(handed_in):
     root, _ = handed_in
-    rng, killed = random.Random(0), collections.Counter()
-    while min(killed["worker"], killed["warm process"]) < KILLS:
-        hand_in(root, str(killed))
-        program = start(root)
-        while program.poll() is None:
-            time.sleep(rng.uniform(0, 1))
-            kind = min(("worker", "warm process"), key=lambda kind: killed[kind])
-            for process in workers(program, kind)[:1]:
-                process.kill()
-                killed[kind] += 1
-    course.grade(root)
+    killed = {"worker": 0, "warm process": 0}
+    killer = threading.Thread(target=kill_at_random_moments, args=(killed,), daemon=True)
+    killer.start()
+    while killer.is_alive():  # what three attempts did not finish is given up by each run
+        grade(root, force=True)
+    grade(root, force=False)
     assert_everyone_is_there_once(root)
+
+
+@pytest.fixture
+def worker(handed_in):
+    """Someone to grade the toy, and a submission."""
+    root, _ = handed_in
+    opened = coordinator.Course(root)
+    with opened.gradebook() as gradebook:
+        coordinating = coordinator.Coordinator(opened, gradebook, "toy")
+    _, read = next(coordinating.jobs(STUDENTS))
+    made = pool.Worker(coordinating.spec, Limits(), unsafe=True)
+    yield made, read()
+    made.close()
+
+
+@pytest.mark.parametrize("which", [0, 2])  # the outermost process of the sandbox, or Python inside its first
+def test_a_warm_process_killed_in_mid_run_costs_the_student_nothing(worker, monkeypatch, which):
+    worker, files = worker
+    run_cell, killed = notebook._Runner.run_cell, []
+
+    def killing(self, index, cell, kind):
+        if index == 4 and not killed:
+            inside = psutil.Process(self.warm.program.pid)
+            killed.append([inside, *workers(inside, "warm process")][which])
+            killed[0].kill()
+        run_cell(self, index, cell, kind)
+
+    monkeypatch.setattr(notebook._Runner, "run_cell", killing)
+    result = worker.grade("ada", files)
+    assert len(killed) == 1, "nothing was killed"
+    assert sum(result["notebooks"]["toy"]["scores"].values()) == course.MOST
+    assert result["problems"] == []
+
+
+def test_a_sandbox_killed_while_it_starts_leaves_nothing_and_is_not_waited_for(monkeypatch):
+    holds_on = ["sh", "-c", "echo halfway >&2; sleep 1000 & kill -9 $$"]  # with all descriptors, as bubblewrap's child
+    monkeypatch.setattr(process.sandbox, "command", lambda program, packages: holds_on)
+    monkeypatch.setattr(process.sandbox, "layers", lambda: dict.fromkeys(("namespaces", "seccomp"), ""))
+    with pytest.raises(process.WarmProcessDied, match=r"ended\. halfway"):
+        process.WarmProcess([], [], Limits())
+    assert psutil.Process().children(recursive=True) == []
+    assert not [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "1000"]]
+
+
+def start(root) -> psutil.Popen:
+    program = [sys.executable, "-m", "rnncourse", "grade", "toy", "--jobs=2", "--unsafe"]
+    return psutil.Popen(program, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
 
 
 def test_a_killed_program_leaves_no_process_and_a_second_waits_for_no_one(handed_in):
