@@ -14,6 +14,8 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 from rnncourse.grading.text import storable
 
+UNREADABLE = "unreadable"  # the id of the cell that says so
+
 
 class SubmissionExporter(NotebookExporter):
     """Reads a submission. In place of an unreadable file it puts a notebook that says why."""
@@ -36,7 +38,7 @@ def blank_notebook(filename: str, error: Exception) -> tuple[NotebookNode, str]:
     """What takes the place of a file that cannot be read, and why."""
     reason = f"{filename} cannot be read as a notebook ({type(error).__name__}: {str(error)[:200]})"
     text = f"**This submission could not be read, so it was graded as blank.** {reason}."
-    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text, id="unreadable")]), reason
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text, id=UNREADABLE)]), reason
 
 
 class DeduplicateIds(NbGraderPreprocessor):
@@ -72,8 +74,9 @@ class RestoreCells(NbGraderPreprocessor):
         record = resources["nbgrader"]
         with self.open_gradebook(record["db_url"]) as gradebook:
             source = gradebook.find_notebook(record["notebook"], record["assignment"])
+            unreadable = [cell.get("id") for cell in notebook.cells] == [UNREADABLE]
             missing = _restore(notebook, source)
-        if missing:
+        if missing and not unreadable:  # or every cell would be named
             self.log.warning("Cells missing from the submission were put back: %s.", ", ".join(missing))
         return notebook, resources
 

@@ -40,6 +40,13 @@ def test_it_is_recorded_and_earns_what_it_deserves(graded, name):
     assert course.graded(root, name).cells
 
 
+def test_of_an_unreadable_submission_not_every_cell_is_named(graded):
+    _, said = graded
+    for name in CORPUS:
+        if CORPUS[name].reason == corpus.unreadable(b"").reason:
+            assert "put back" not in "; ".join(said[name]["problems"])
+
+
 def test_no_classmate_loses_anything(graded):
     root, said = graded
     for name in CORPUS:
