@@ -86,11 +86,11 @@ def _with_imports(files: set[Path]) -> set[Path]:
         file = waiting.pop()
         seen.add(file)
         waiting |= modules(file.read_text(encoding="utf-8")) - seen
-    return seen.union(*map(_data, seen))
+    return seen.union(*map(data, seen))
 
 
 @functools.cache
-def _data(module: Path) -> frozenset[Path]:
+def data(module: Path) -> frozenset[Path]:
     """What lies beside a module and is named in it: ``Path(__file__).with_name("checkpoints")``, a file or a folder."""
     calls = [node for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
     paths = []

@@ -10,10 +10,12 @@ import functools
 import importlib
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docutils import nodes
 from docutils.statemachine import StringList
+from fresh_cache import data
 from sphinx.util.docutils import SphinxDirective
 
 if TYPE_CHECKING:
@@ -56,9 +58,10 @@ def values(name: str) -> "Widget":
 
 
 def our_files() -> list[str]:
-    """What the numbers depend on: every module of the package that has been imported to compute them."""
-    ours = (module for name, module in sys.modules.items() if name.split(".")[0] == "rnncourse")
-    return sorted(module.__file__ for module in ours if getattr(module, "__file__", None))
+    """What the numbers depend on: every module of the package that was imported to compute them, and its data."""
+    loaded = [module for name, module in sys.modules.items() if name.split(".")[0] == "rnncourse"]
+    modules = {Path(module.__file__) for module in loaded if getattr(module, "__file__", None)}
+    return sorted(map(str, modules.union(*map(data, modules))))
 
 
 def as_json(data) -> str:

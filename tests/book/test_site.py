@@ -98,6 +98,8 @@ def test_icons_come_from_the_web_font(opened):
         assert "Font Awesome" in icons.first.evaluate("e => getComputedStyle(e).fontFamily")
         loaded = "() => [...document.fonts].some(f => f.family.includes('Awesome') && f.status == 'loaded')"
         assert opened.page.evaluate(loaded)
+    empty = "all => all.filter(e => getComputedStyle(e, '::before').content == 'none').map(e => e.className)"
+    assert opened.page.eval_on_selector_all("i[class*='fa-'], span[class*='fa-']", empty) == []
 
 
 def test_page_has_one_viewport_tag_and_one_description(opened):
@@ -140,8 +142,10 @@ def test_on_paper_there_is_the_text_alone_and_all_of_it(name, visit):
     bars = "header, footer, .bd-sidebar-primary, .bd-sidebar-secondary, .prev-next-area, .copybtn, .headerlink, button"
     shown = "all => all.filter(e => e.checkVisibility() && e.getClientRects().length).map(e => e.outerHTML)"
     assert page.eval_on_selector_all(bars, shown) == []
-    cut = """all => all.filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX != 'visible'
-        && e.checkVisibility() && !e.closest('mjx-container')).map(e => e.outerHTML.slice(0, 90))"""
+    cut = """all => all.filter(e => e.clientWidth && e.scrollWidth > e.clientWidth + 1 && e.checkVisibility()
+        && getComputedStyle(e).overflowX != 'visible' && !e.matches('span.math')
+        && !e.parentElement.closest('mjx-container'))
+        .map(e => e.outerHTML.slice(0, 300) + e.textContent.slice(0, 80))"""
     assert page.eval_on_selector_all("article, article *", cut) == []
     page.close()
 
