@@ -3,7 +3,7 @@
 On one machine runs ``dask scheduler``. Each machine that is to work has this package, what the exercises import, and
 bubblewrap, and runs one process a core::
 
-    dask worker tcp://SCHEDULER:8786 --nthreads 1 --nworkers auto
+    dask worker tcp://SCHEDULER:8786 --nthreads 1 --nworkers -1
 
 Whoever reaches a scheduler can run programs on its workers: on a network that others use, give both a certificate
 (Dask's ``distributed.comm.tls`` settings) and an address that begins with ``tls://``.
