@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -107,12 +108,21 @@ def run(course: Path, *command: str) -> tuple[float, float, int]:
         program = subprocess.Popen(
             [sys.executable, "-m", *command], cwd=course, env=environment, stdout=log, stderr=log
         )
-        _, status, usage = os.wait4(program.pid, 0)
-    seconds = time.monotonic() - started
+        memory = 0
+        while not (ended := os.wait4(program.pid, os.WNOHANG))[0]:
+            memory = max(memory, _most_memory(program.pid))
+            time.sleep(0.05)
+    seconds, (_, status, usage) = time.monotonic() - started, ended
     program.returncode = os.waitstatus_to_exitcode(status)
     if program.returncode:
         raise RuntimeError(f"{' '.join(command)} failed; see {course}/log.txt")
-    return seconds, usage.ru_utime + usage.ru_stime + _cpu_of_orphans(), usage.ru_maxrss >> 10
+    return seconds, usage.ru_utime + usage.ru_stime + _cpu_of_orphans(), memory
+
+
+def _most_memory(process: int) -> int:
+    """The most MiB that a running process had. (The system's own account counts those of its parent, too.)"""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
+    return int(found[1]) >> 10 if found else 0
 
 
 def adopt_orphans() -> None:

@@ -17,6 +17,7 @@ import tempfile
 import traceback
 
 import numpy as np
+from IPython.core.error import StdinNotImplementedError
 from IPython.core.inputtransformer2 import TransformerManager
 
 from rnncourse.grading import confine, peers, wire
@@ -241,4 +242,4 @@ def _fresh_random_numbers() -> None:
 
 
 def _no_input(*arguments, **named):
-    raise RuntimeError("raw_input was called, but this frontend does not support input requests.")
+    raise StdinNotImplementedError("raw_input was called, but this frontend does not support input requests.")

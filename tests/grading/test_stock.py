@@ -22,7 +22,6 @@ CELLS = {  # a cell of the student's own, before all others
     "syntax": "def f(:",
     "unknown": "no_such_name",
     "import": "import no_such_package",
-    "exit": "exit()",
     "display": "from IPython.display import display\ndisplay({'a': 1})\nprint(2)\n3",
     "html": "from IPython.display import HTML\nHTML('<b>x</b>')",
     "figure": "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
