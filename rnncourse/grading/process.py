@@ -93,6 +93,8 @@ class WarmProcess:
         except OSError:
             raise self._died("ended") from None
         self._hear("answer", GRACE)
+        if self.program.poll() is not None:  # the walls around it have gone, and it will in a moment
+            raise self._died("ended")
 
     def _hear(self, event: str, patience: float) -> dict:
         """The next event of this kind. Raises WarmProcessDied."""
@@ -127,8 +129,7 @@ class WarmProcess:
             yield forked
         finally:
             for one in forked.values():
-                with contextlib.suppress(OSError):
-                    self.signal(one, signal.SIGKILL)
+                self.signal(one, signal.SIGKILL)
                 one.inbox.sock.close()
 
     def _fork(self, role: str, conversation: socket.socket, files: dict, variables: dict) -> Child:
@@ -144,4 +145,5 @@ class WarmProcess:
         return one
 
     def signal(self, one: Child, number: int) -> None:
-        self.requests.send(json.dumps({"do": "signal", "process": one.process, "signal": int(number)}).encode())
+        with contextlib.suppress(OSError):  # if it is gone, so is the child; see `check`
+            self.requests.send(json.dumps({"do": "signal", "process": one.process, "signal": int(number)}).encode())
