@@ -26,6 +26,7 @@ from rnncourse.check.task import edited
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+SMALL = {"width": 1000, "colours": 16}  # four of them stand on one page
 journeys = SimpleNamespace(**runpy.run_path(str(ROOT / "tests/journeys/conftest.py")))
 started_browser = runpy.run_path(str(ROOT / "tests/conftest.py"))["started_browser"]
 
@@ -84,16 +85,16 @@ def class_of_many(browser, lab) -> None:
     assert graded.returncode == 0, graded.stdout + graded.stderr
     with browser.new_page(viewport={"width": 960, "height": 640}, device_scale_factor=2) as page:
         page.set_content(as_terminal(f"$ {' '.join(command)}\n{graded.stdout}"))
-        save("grading", page.screenshot(full_page=True))
+        save("grading", page.screenshot(full_page=True), **SMALL)
     subprocess.run([sys.executable, "-m", "rnncourse", "report", "recurrence"], cwd=lab.course, check=True)
     with browser.new_page(viewport={"width": 960, "height": 900}, device_scale_factor=2) as page:
         page.goto((lab.course / "reports/recurrence.html").as_uri())
-        save("report", page.screenshot())
+        save("report", page.screenshot(), **SMALL)
     with browser.new_page(viewport={"width": 960, "height": 700}, device_scale_factor=2) as page:
         pages = sorted((lab.course / "feedback").glob("*/recurrence/recurrence.html"))
         page.goto(next(path for path in pages if "Likely cause" in path.read_text(encoding="utf-8")).as_uri())
         page.get_by_text("Likely cause").first.evaluate("e => scrollTo(0, e.getBoundingClientRect().top - 420)")
-        save("feedback", page.screenshot())
+        save("feedback", page.screenshot(), **SMALL)
     with desk(browser, lab, width=1280, height=760) as seat:
         seat.open()
         form = seat.open_formgrader()
@@ -105,7 +106,7 @@ def class_of_many(browser, lab) -> None:
         form.get_by_role("link", name="Submission #1", exact=True).click()
         form.locator("mjx-container").first.wait_for()
         form.locator("#order-answer").scroll_into_view_if_needed()
-        save("by-hand", seat.page.screenshot())
+        save("by-hand", seat.page.screenshot(), **SMALL)
 
 
 def as_terminal(text: str) -> str:
@@ -143,10 +144,12 @@ def desk(browser, lab, width: int, height: int):
         yield journeys.Desk(page, lab)
 
 
-def save(name: str, png: bytes) -> None:
-    """Write a picture with as few colours as it can do with."""
-    path = HERE / f"{name}.png"
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+def save(name: str, png: bytes, width: int | None = None, colours: int = 128) -> None:
+    """Write a picture with as few pixels and colours as it can do with."""
+    path, image = HERE / f"{name}.png", Image.open(io.BytesIO(png)).convert("RGB")
+    if width:
+        image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
+    image.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1000} kB")
 
 
