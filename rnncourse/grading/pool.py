@@ -49,6 +49,7 @@ def run(jobs: Iterator[Job], spec: dict, limits: confine.Limits, unsafe: bool, p
                 yield from _run(pool, jobs, again)
                 return
             except BrokenProcessPool:  # a worker was killed, and with it the pool: what was under way comes again
+                pool.kill()
                 for job in pool.under_way.values():
                     attempts[job[0]] = attempts.get(job[0], 0) + 1
                     if attempts[job[0]] < ATTEMPTS:
@@ -71,10 +72,14 @@ class _Pool:
         return self
 
     def __exit__(self, kind, *error):
-        if kind is not None:  # a worker that was started while the pool broke would wait for work for ever
-            for process in multiprocessing.active_children():
-                process.kill()
+        if kind is not None:
+            self.kill()
         self.executor.shutdown(wait=True, cancel_futures=True)
+
+    def kill(self) -> None:
+        """End all workers: one that was started while the pool broke would wait for work for ever, and we for it."""
+        for process in multiprocessing.active_children():
+            process.kill()
 
     def submit(self, job: Job) -> None:
         self.under_way[self.executor.submit(_grade, job[0], job[1]())] = job
