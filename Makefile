@@ -49,7 +49,7 @@ release: qualify  ## solutions/ -> exercises/ (replaced), recorded in the course
 grade: .venv/.set-up  ## grade submitted/ (make grade ASSIGNMENT=recurrence)
 	@python -m rnncourse grade $(or $(ASSIGNMENT),recurrence) --feedback
 
-bench: .venv/.set-up  ## our cells against PyTorch's (3 minutes), our grader against nbgrader's (20), a cluster against local processes (3); into benchmarks/
+bench: .venv/.set-up  ## our cells against PyTorch's (3 minutes), our grader against nbgrader's (40), a cluster against local processes (3); into benchmarks/
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.cells
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.grading
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.cluster
