@@ -47,7 +47,7 @@ def write_notebooks(app, doctree, name):
     number_formulas(app.env, doctree, name)
     code, reads = executed_cells(app, name)
     link = lambda other: f"{other}.ipynb" if is_chapter(app.env, other) else None  # noqa: E731
-    page = portable.notebook(doctree, code, link, NOTE.format(book=app.config.html_title))
+    page = portable.notebook(doctree, code, link, Path(app.srcdir), NOTE.format(book=app.config.html_title))
     if reads:
         page.cells.insert(2, portable.files_cell(reads))
     for folder, version in (("notebooks/executed", page), ("notebooks", portable.without_outputs(page))):

@@ -7,9 +7,10 @@ Whatever is not known here raises an error: better no notebook than one with raw
 
 import base64
 import html
+import mimetypes
 import re
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import nbformat
 from docutils import nodes
@@ -36,14 +37,19 @@ BOX = (nodes.Admonition, nodes.admonition)
 
 
 def notebook(
-    doctree: nodes.document, code: dict[int, nbformat.NotebookNode], link: Callable[[str], str | None], note: str
+    doctree: nodes.document,
+    code: dict[int, nbformat.NotebookNode],
+    link: Callable[[str], str | None],
+    folder: Path,
+    note: str,
 ) -> nbformat.NotebookNode:
     """The page as a notebook, with a note below its first part.
 
-    ``code``: place on the page -> executed cell; ``link``: page -> address of its notebook, if it has one.
+    ``code``: place on the page -> executed cell; ``link``: page -> address of its notebook, if it has one;
+    ``folder``: where the book's sources are, and from there its pictures.
     """
     cells, waiting = [], dict(code)
-    for part in Page(link).parts(doctree):
+    for part in Page(link, folder).parts(doctree):
         if isinstance(part, str):
             cells.append(nbformat.v4.new_markdown_cell(part))
         else:  # a place; a cell that the page leaves out altogether stands before the next that it shows
@@ -133,8 +139,8 @@ def files_cell(files: dict[str, str]) -> nbformat.NotebookNode:
 class Page:
     """Writes the nodes of one page as Markdown. A method a kind of node, named as docutils names it."""
 
-    def __init__(self, link):
-        self.link = link
+    def __init__(self, link, folder):
+        self.link, self.folder = link, folder
 
     # ------------------------------------------------------------ the page
 
@@ -258,7 +264,9 @@ class Page:
         return self.within(node)
 
     def image(self, node) -> str:
-        raise NotImplementedError(f"a picture outside a code cell: {node['uri']}")
+        kind, _ = mimetypes.guess_type(node["uri"])
+        data = base64.b64encode((self.folder / node["uri"]).read_bytes()).decode()
+        return f"![{node['alt']}](data:{kind};base64,{data})"
 
     def raw(self, node) -> str:
         return node.astext().strip() if node.get("format") == "html" else ""
@@ -275,6 +283,8 @@ class Page:
             tex = " ".join(node.astext().split())
             tex = tex.replace(r"\|", r"\Vert ").replace("|", r"\vert ") if table else tex
             return f"${html.escape(tex, quote=False)}$" if style is HTML else f"${tex}$"
+        if isinstance(node, nodes.image):
+            return self.image(node)
         if isinstance(node, nodes.literal):
             return self.code(node.astext(), style, table)
         if isinstance(node, nodes.raw | nodes.target | nodes.comment):

@@ -5,6 +5,7 @@ tests/book/test_downloads.py`` runs all of them, in several minutes.
 """
 
 import ast
+import base64
 import os
 import re
 import sys
@@ -89,6 +90,16 @@ def test_nothing_of_the_books_own_markup_shows(chapter, version):
     assert re.findall(r".{0,40}(?:\*\*|\$|\\[a-z]|\\[_*]).{0,40}", prose) == []
 
 
+def test_a_pages_own_pictures_are_in_its_notebooks(chapter, version):
+    words = (ROOT / f"book/{chapter}.md").read_text("utf-8")
+    pictures = re.findall(r"^!\[(.*)\]\((.*)\)$", words, re.M)
+    text = "\n".join(cell.source for cell in read(SITE / version / f"{chapter}.ipynb").cells)
+    found = re.findall(r"!\[(.*?)\]\(data:image/png;base64,(.*?)\)", text)
+    assert [(alt, base64.b64decode(data)) for alt, data in found] == [
+        (alt, (ROOT / "book" / path).read_bytes()) for alt, path in pictures
+    ]
+
+
 def test_formulas_keep_their_numbers(chapter):
     words = "\n".join(cell.source for cell in read(SITE / f"notebooks/{chapter}.ipynb").cells)
     page = BeautifulSoup((SITE / f"{chapter}.html").read_text("utf-8"), "html.parser")
@@ -98,7 +109,7 @@ def test_formulas_keep_their_numbers(chapter):
 
 def test_links_lead_to_neighbours(chapter, version):
     words = "\n".join(cell.source for cell in read(SITE / version / f"{chapter}.ipynb").cells)
-    links = re.findall(r"\]\((?!https?:)([^)\s]+)\)", words)
+    links = re.findall(r"\]\((?!https?:|data:)([^)\s]+)\)", words)
     assert [link for link in links if not (SITE / version / link).is_file()] == []
 
 
