@@ -75,20 +75,22 @@ class Child:
 class StudentsChild(Child):
     def __init__(self, warm, control, conversation, job):
         super().__init__(warm, control, conversation, job)
-        self.peer = peers.students_end(conversation, self.shell.user_ns, warm.private)
+        self.peer = peers.students_end(conversation, self.shell.user_ns, warm.private, self.flush)
 
     def work(self) -> None:
-        sockets = [self.control, self.peer.sock]
         while True:
             try:
-                ready, _, _ = select.select(sockets, [], [])
-                if self.peer.sock in ready:
+                select.select([self.control, self.peer.sock], [], [])
+                if not self.commanded():
                     self.peer.serve_next()
-                    self.flush()
                 elif not self.obey(self.command()):
                     return
             except KeyboardInterrupt:  # it came too late: what it was to stop has ended
                 continue
+
+    def commanded(self) -> bool:
+        """Whether the grader has sent something. It comes first: a question may be about the cell that it names."""
+        return bool(select.select([self.control], [], [], 0)[0])
 
     def obey(self, command: dict) -> bool:
         if command["do"] == "run":

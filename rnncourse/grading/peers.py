@@ -9,6 +9,7 @@ passed to it (`Callback`), and nothing else.
 import functools
 import importlib
 import socket
+from collections.abc import Callable
 
 import numpy as np
 
@@ -21,8 +22,8 @@ CALL, NAMES, ATTRIBUTE, SET_ATTRIBUTE, ITEM, SET_ITEM, LENGTH, ITERATOR, NEXT, T
 class Peer:
     """One end of the conversation."""
 
-    def __init__(self, sock: socket.socket, stand_in: type, operations: dict):
-        self.sock, self.operations = sock, operations
+    def __init__(self, sock: socket.socket, stand_in: type, operations: dict, flush: Callable = lambda: None):
+        self.sock, self.operations, self.flush = sock, operations, flush
         self.codec = Codec(functools.partial(stand_in, self), lambda v: _number(v) if type(v) in STAND_INS else None)
         self.dead = None  # why nothing can be asked any more
 
@@ -71,6 +72,7 @@ class Peer:
         except BaseException as error:
             answer["error"] = errors.describe(error)
         answer["changed"] = self._changed(values, before)
+        self.flush()  # what was printed is to be there before the answer is
         self._send(answer)
 
     def _changed(self, values: list, before: list[bytes]) -> list:
@@ -201,10 +203,11 @@ def _number(value) -> int:
     return object.__getattribute__(value, "_number")
 
 
-def students_end(sock: socket.socket, namespace: dict, private: dict) -> Peer:
+def students_end(sock: socket.socket, namespace: dict, private: dict, flush: Callable) -> Peer:
     """The end that answers, from what the student's cells have put into `namespace`.
 
     `private` holds modules, by name, that were loaded apart from those that the student can reach by importing.
+    `flush` sends on what was printed.
     """
 
     def wrap(function, module, name):
@@ -231,4 +234,5 @@ def students_end(sock: socket.socket, namespace: dict, private: dict) -> Peer:
             TRUTH: bool,
             WRAP: wrap,
         },
+        flush,
     )

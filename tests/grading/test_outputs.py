@@ -1,0 +1,37 @@
+"""What a submission prints while a test calls it."""
+
+import os
+
+import course
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from rnncourse.grading import child, notebook
+from rnncourse.grading.confine import Limits
+from rnncourse.grading.process import WarmProcess
+
+LONG = 60_000  # characters: as much as is held back for one message
+
+
+@pytest.fixture(scope="module")
+def warm():
+    """On one core, where the processes come in an order that two cores seldom show."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    warm = WarmProcess([], [], Limits(), unsafe=True)
+    yield warm
+    warm.close()
+    os.sched_setaffinity(0, cores)
+
+
+@pytest.mark.parametrize("test", ["assert answer() == 2", "answer()"])
+def test_it_stands_in_the_cell_of_that_test(warm, test):
+    answer = new_code_cell(f"def answer():\n    print('x' * {LONG})\n    return 1")
+    tests = [course.cell(f"test-{i}", test, grade=True, locked=True, points=1) for i in range(40)]
+    ran = new_notebook(cells=[answer, *tests])
+    notebook.run(ran, warm, {}, {child.STUDENT: {}, child.TESTS: {}}, {})
+    printed = [cell.outputs[0].get("text", "") if cell.outputs else "" for cell in ran.cells[1:]]
+    assert [len(text) for text in printed] == [LONG + 1] * len(tests)
+    assert all(cell.outputs[-1].output_type in ("error", "execute_result") for cell in ran.cells[1:])
+    nbformat.validate(ran)
