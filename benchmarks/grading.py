@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).with_name("grading.json")
 CONFIG = (ROOT / "nbgrader_config.py").read_text(encoding="utf-8")
 PR_SET_CHILD_SUBREAPER = 36
-EXERCISE, MANY, OF_OTHERS, SIZES = "lstm", 200, 34, (100, 1000, 5000)
+EXERCISE, MANY, OF_OTHERS, SIZES = "recurrence", 200, 34, (100, 1000, 5000)
 STOCK = """
 c = get_config()
 c.CourseDirectory.course_id = "rnncourse"

@@ -5,7 +5,6 @@ of it; the one in the role "tests" runs the test cells. The instructor's other c
 never enters the student's process.
 """
 
-import ast
 import builtins
 import os
 import random
@@ -18,7 +17,6 @@ import traceback
 
 import numpy as np
 from IPython.core.error import StdinNotImplementedError
-from IPython.core.inputtransformer2 import TransformerManager
 
 from rnncourse.grading import confine, peers, wire
 from rnncourse.grading.shell import Stream
@@ -56,9 +54,10 @@ class Child:
         for stream in self.streams:
             stream.new_cell()
 
-    def run(self, cell: int, source: str) -> None:
+    def run(self, cell: int, source: str, plain: bool) -> None:
         """Run a cell; say how it ended, and that it has."""
         self.about(cell)
+        self.shell.plain = plain
         try:
             result = self.shell.run_cell(source, store_history=True)
             error = result.error_before_exec or result.error_in_exec
@@ -94,7 +93,7 @@ class StudentsChild(Child):
 
     def obey(self, command: dict) -> bool:
         if command["do"] == "run":
-            self.run(command["cell"], command["source"])
+            self.run(command["cell"], command["source"], command["plain"])
         elif command["do"] == "about":
             self.about(command["cell"])
             self.tell(event="ready", cell=command["cell"])
@@ -122,11 +121,11 @@ class TestsChild(Child):
                 self.claim(command["names"], command["imports"])
             else:
                 try:
-                    self.bind(command["source"])
+                    self.bind(command["reads"])
                 except KeyboardInterrupt:
                     self.tell(event="done", cell=command["cell"], error=["KeyboardInterrupt", ""], count=None)
                     continue
-                self.run(command["cell"], command["source"])
+                self.run(command["cell"], command["source"], command["plain"])
 
     def claim(self, names: list[str], imports: list[str]) -> None:
         """An answer cell has run: what it is to define is the student's, what it is to import is imported."""
@@ -139,13 +138,13 @@ class TestsChild(Child):
             except Exception:  # a test that needs it will say so
                 continue
 
-    def bind(self, source: str) -> None:
-        """Fetch the student's values of the names that this cell reads."""
+    def bind(self, names: list[str]) -> None:
+        """Fetch the student's values of those names that are the student's."""
         namespace = self.shell.user_ns
         for name, value in self.given.items():
             if namespace.get(name, self) is value:  # not defined anew by a cell of ours: perhaps by the student's
                 del namespace[name]
-        wanted = [name for name in _names_read(source) if name not in namespace and not hasattr(builtins, name)]
+        wanted = [name for name in names if name not in namespace and not hasattr(builtins, name)]
         try:
             self.given = self.peer.ask(peers.NAMES, wanted) if wanted else {}
         except Exception:  # then the names are missing, which is what the test will say
@@ -157,18 +156,6 @@ class TestsChild(Child):
         render = getattr(error, "_render_traceback_", None)
         lines = render() if render else [f"\x1b[0;31m{kind.__name__}\x1b[0m: {error}"]
         shell._showtraceback(kind, error, [*_students_lines(trace), *lines])
-
-
-def _names_read(source: str) -> list[str]:
-    """The names that the code of a cell reads anywhere."""
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:  # with lines that are IPython's own
-        try:
-            tree = ast.parse(TransformerManager().transform_cell(source))
-        except SyntaxError:
-            return []
-    return sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)})
 
 
 def _students_lines(trace) -> list[str]:
@@ -240,7 +227,7 @@ def _fresh_random_numbers() -> None:
     random.seed()
     np.random.seed(int.from_bytes(os.urandom(4), "little"))  # noqa: NPY002 - the generator that students may use
     if "torch" in sys.modules:
-        sys.modules["torch"].seed()
+        sys.modules["torch"].default_generator.seed()  # `torch.seed` would ask every kind of device, too
 
 
 def _no_input(*arguments, **named):

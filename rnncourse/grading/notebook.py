@@ -1,11 +1,15 @@
 """Run the cells of one notebook in the two children of a warm process, and put their outputs into the cells."""
 
+import ast
+import functools
 import select
 import signal
 import time
+import warnings
 from dataclasses import dataclass, field
 
 import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbgrader import utils
 
@@ -29,6 +33,30 @@ def kind_of(cell: NotebookNode) -> str:
     if utils.is_grade(cell) and not utils.is_solution(cell):
         return "test"
     return "instructor" if utils.is_locked(cell) else "student"
+
+
+def about(cell: NotebookNode) -> dict:
+    """What a child need not find out: the names that a cell reads, and whether it is plain Python.
+
+    Known of the instructor's cells only, which are the same in each notebook. A stranger's code is not even parsed.
+    """
+    return {"reads": [], "plain": False} if kind_of(cell) == "student" else _about(cell.source)
+
+
+@functools.lru_cache(maxsize=1024)
+def _about(source: str) -> dict:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they are for whoever runs the cell
+        try:
+            compile(source, "<cell>", "exec", dont_inherit=True)
+            plain, python = True, source
+        except SyntaxError:  # lines that are IPython's own, or an `await`
+            plain, python = False, TransformerManager().transform_cell(source)
+        try:
+            nodes = [*ast.walk(ast.parse(python))]
+        except SyntaxError:
+            nodes = []
+    return {"reads": sorted({node.id for node in nodes if isinstance(node, ast.Name)}), "plain": plain}
 
 
 def run(
@@ -76,7 +104,7 @@ class _Runner:
     def _finish(self, index: int, worker: Child, cell: NotebookNode, outputs: "_Outputs") -> None:
         """Have `worker` run the cell and wait until it has, or until its time is up and it has been stopped."""
         if not worker.ended:
-            worker.send(do="run", cell=index, source=cell.source)
+            worker.send(do="run", cell=index, source=cell.source, **about(cell))
         started = time.monotonic()
         steps = self._ways_to_stop(worker, started + self.warm.limits.timeout)
         done, stopped = None, 0

@@ -10,6 +10,18 @@ from jupyter_client.session import Session
 from traitlets.config import Config
 
 
+class Shell(ZMQInteractiveShell):
+    """A kernel's shell that can be told that a cell is plain Python, and then does not look for itself."""
+
+    plain = False
+
+    def transform_cell(self, raw_cell: str) -> str:
+        return raw_cell if self.plain else super().transform_cell(raw_cell)
+
+    def should_run_async(self, raw_cell: str, **named) -> bool:
+        return not self.plain and super().should_run_async(raw_cell, **named)
+
+
 class Outlet(Session):
     """In place of the kernel's connection: hands every message to `emit(type, content)`."""
 
@@ -58,11 +70,11 @@ class Stream(io.TextIOBase):
             self.emit("stream", {"name": self.name, "text": text})
 
 
-def new_shell() -> tuple[ZMQInteractiveShell, Outlet]:
+def new_shell() -> tuple[Shell, Outlet]:
     config = Config()
     config.HistoryManager.enabled = False
     config.HistoryManager.hist_file = ":memory:"
-    shell = ZMQInteractiveShell.instance(config=config)
+    shell = Shell.instance(config=config)
     outlet = Outlet(key=b"")
     shell.displayhook.session = shell.display_pub.session = outlet
     shell.displayhook.topic = b"execute_result"
