@@ -8,7 +8,3 @@ speak through `peers`, `values`, `errors` and `wire`. ``rnncourse qualify`` (`qu
 otherwise in one process; ``rnncourse report`` (`report`) shows what the class got wrong. `release`, `repair`, `execute`
 and `feedback` are what `nbgrader_config.py` puts into nbgrader's own pipeline.
 """
-
-import sys
-
-sys.modules.setdefault("rfc3987_syntax", None)  # or jsonschema builds its grammar, 0.9 s, for a format no notebook has
