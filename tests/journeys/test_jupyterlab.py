@@ -1,6 +1,8 @@
 """The student's and the instructor's journey in the real JupyterLab, seen in a real browser."""
 
 import re
+import shutil
+from pathlib import Path
 
 import nbformat
 from nbgrader.api import Gradebook
@@ -9,6 +11,7 @@ from rnncourse.check import recurrence
 from rnncourse.check.simulated import students
 from rnncourse.check.task import edited
 
+ROOT = Path(__file__).parents[2]
 STEP = recurrence.STEP
 TASKS = [task.name for task in recurrence.TASKS]
 CHECK_STEP = 'recurrence.check("rnn_step", rnn_step)'
@@ -64,6 +67,18 @@ def test_validate_passes_a_solved_notebook(desk):
     desk.lab.write("exercises/solved/recurrence.ipynb", SOLVED)
     desk.open_notebook("exercises/solved/recurrence.ipynb")
     assert "Success! Your notebook passes all the tests." in desk.validate()
+    assert desk.strangers() == []
+
+
+def test_a_chapter_opens_as_a_notebook_and_runs(desk):
+    (desk.lab.course / "book").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "book/notation.md", desk.lab.course / "book")
+    desk.open("/lab/tree/book/notation.md")
+    desk.page.locator(".jp-DirListing-item", has_text="notation.md").click(button="right")
+    desk.page.get_by_text("Open With").hover()
+    desk.page.get_by_role("menuitem", name="Notebook", exact=True).click()
+    desk.wait_for_kernel()
+    desk.run("from rnncourse import convert", shows="PyTorch")
     assert desk.strangers() == []
 
 
