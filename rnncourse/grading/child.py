@@ -53,6 +53,7 @@ class Child:
         self.cell = cell
         for stream in self.streams:
             stream.new_cell()
+        self.shell.user_ns.pop("__warningregistry__", None)  # as in a kernel, a warning is shown once in each cell
 
     def run(self, cell: int, source: str, plain: bool) -> None:
         """Run a cell; say how it ended, and that it has."""

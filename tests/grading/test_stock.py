@@ -40,6 +40,8 @@ ANSWERS = {
     "own-class": course.RIGHT | {"mean": "class mean:\n    def __new__(cls, n): return sum(n) / len(n)"},
     "prints": course.RIGHT | {"mean": "def mean(n):\n    print('mean of', n)\n    return sum(n) / len(n)"},
     "warns": course.RIGHT | {"mean": "def mean(n):\n    import warnings\n    warnings.warn('!')\n    return 3"},
+    "warns-each-time": course.RIGHT
+    | {"double": "import warnings\n\ndef double(x):\n    warnings.warn('!')\n    return 2 * x"},
     "wrong-kind": course.RIGHT | {"double": "double = 2", "six": "six = '6'"},
     "undefined": course.RIGHT | {"six": "pass"},
 }
