@@ -138,10 +138,10 @@ def _read_array(dtype: str, shape: list[int], data: bytes) -> np.ndarray:
     return np.frombuffer(data, _dtype(dtype), math.prod(shape)).reshape(shape).copy()
 
 
-def _read_tensor(array: np.ndarray):
+def _read_tensor(array: np.ndarray, requires_grad: bool):
     import torch  # only where a tensor was sent
 
-    return torch.from_numpy(array)
+    return torch.from_numpy(array).requires_grad_(requires_grad)
 
 
 def _read_generator(content) -> np.random.Generator:
@@ -193,7 +193,7 @@ _BY_COPY = (  # (whether it applies, what to send), in this order
     ),
     (lambda v, k: issubclass(k, tuple) and hasattr(k, "_fields"), _named),
     (lambda v, k: issubclass(k, tuple(_PLAIN)), _as_plain),
-    (_is_tensor, lambda c, v: (TENSOR, v.detach().cpu().numpy())),
+    (_is_tensor, lambda c, v: (TENSOR, [v.detach().cpu().numpy(), v.requires_grad])),
     (lambda v, k: k is slice, lambda c, v: (SLICE, [v.start, v.stop, v.step])),
     (lambda v, k: k is range, lambda c, v: (RANGE, [v.start, v.stop, v.step])),
     (lambda v, k: v is ..., lambda c, v: (ELLIPSIS, b"\xc0")),
@@ -212,7 +212,7 @@ _READ = {
     SET: set,
     FROZEN: frozenset,
     SCALAR: lambda content: _read_array(*content)[()],
-    TENSOR: _read_tensor,
+    TENSOR: lambda content: _read_tensor(*content),
     SLICE: lambda content: slice(*content),
     RANGE: lambda content: range(*content),
     ELLIPSIS: lambda content: ...,
@@ -243,4 +243,4 @@ def write_back(old, new) -> None:
         old.clear()
         old.update(new)
     elif _is_tensor(old, type(old)) and old.shape == new.shape and old.dtype == new.dtype:
-        old.detach().copy_(new)
+        old.detach().copy_(new.detach())

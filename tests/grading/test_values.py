@@ -83,6 +83,7 @@ def test_arrays_come_as_they_are(ask, array):
 def test_nan_tensors_named_tuples_and_generators(ask):
     assert math.isnan(ask(float("nan")))
     assert torch.equal(ask(torch.arange(3)), torch.arange(3))
+    assert ask(torch.ones(2, requires_grad=True)).requires_grad  # a plain number is made of it with a warning only
     assert ask(Point(1, 2))._asdict() == {"x": 1, "y": 2}
     assert ask(np.random.default_rng(5)).random() == np.random.default_rng(5).random()
 
