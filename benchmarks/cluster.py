@@ -75,7 +75,8 @@ def _seconds(course: Path, *options: str) -> float:
 def main() -> None:
     with contextlib.ExitStack() as stack:
         name = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
-        course = make_course(Path(name) / "course", EXERCISE, CONFIG, MANY)
+        course = Path(name, "course")
+        make_course(course, EXERCISE, CONFIG, MANY)
         address = stack.enter_context(scheduler())
         for _ in range(SLOTS):
             stack.enter_context(worker(address))
