@@ -2,7 +2,7 @@
 
 The submissions are those of tests/grading/corpus.py, each beside an honest classmate. They are run in a small machine
 within this one, which bubblewrap makes anew for each: nothing to write to but a small disk for the course, no network,
-no process of ours in sight, and a control group for memory and processes. Stock nbgrader has these walls around itself
+no process of ours in sight, and a control group for memory and processes. Stock nbgrader has walls around itself
 and its course as it would have those of a machine lent for the purpose; between it and the students there is none.
 Writes hostile.json.
 """
@@ -56,7 +56,7 @@ def meet(grader: str, names: list[str], released: Path, root: Path) -> dict[str,
     (root / "secret.txt").write_text(corpus.SECRET)
     for name in names:
         corpus.hand_in(root, name, CLASSMATE.format(name))
-    ended = _run(root, command, PATIENCE * len(names))
+    ended = _run(root, _walls(root) if grader == "stock" else [], command, PATIENCE * len(names))
     return {name: _found(root, name) | {"ended": ended} for name in names}
 
 
@@ -72,14 +72,20 @@ def _found(root: Path, name: str) -> dict:
     return found
 
 
-def _run(root: Path, command: tuple[str, ...], patience: float) -> str:
-    """Run the grader where it sees no process but its own; how it ended."""
+def _walls(root: Path) -> list:
+    """What keeps a grader with no walls of its own from our processes. (Within them ours could make none.)"""
     walls = ["bwrap", *sandbox.NAMESPACES, "--uid", "0", "--gid", "0", "--die-with-parent", "--new-session"]
     walls += ["--cap-add", "ALL", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--bind", root, root]
+    return [*walls, "--chdir", root]
+
+
+def _run(root: Path, walls: list, command: tuple[str, ...], patience: float) -> str:
+    """Run the grader; how it ended."""
     group = cgroups.Group(MEMORY, PROCESSES)
     environment = os.environ | {"SECRET": corpus.SECRET, "HOME": str(root)}
     program = subprocess.Popen(
-        [*walls, "--chdir", root, sys.executable, "-m", *command],
+        [*walls, sys.executable, "-m", *command],
+        cwd=root,
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -17,6 +17,7 @@ import portable
 from docutils import nodes
 from fresh_cache import CODE, files_read
 from jupyter_cache import get_cache
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
 NOTE = (
     "This is a chapter of *{book}* as a notebook. It runs wherever the course's package is installed: "
@@ -48,6 +49,7 @@ def write_notebooks(app, doctree, name):
     code, reads = executed_cells(app, name)
     link = lambda other: f"{other}.ipynb" if is_chapter(app.env, other) else None  # noqa: E731
     page = portable.notebook(doctree, code, link, Path(app.srcdir), NOTE.format(book=app.config.html_title))
+    CoalesceStreamsPreprocessor().preprocess(page, {})  # in how many pieces a kernel prints is chance
     if reads:
         page.cells.insert(2, portable.files_cell(reads))
     for folder, version in (("notebooks/executed", page), ("notebooks", portable.without_outputs(page))):

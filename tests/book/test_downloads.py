@@ -6,6 +6,7 @@ tests/book/test_downloads.py`` runs all of them, in several minutes.
 
 import ast
 import base64
+import itertools
 import os
 import re
 import sys
@@ -74,6 +75,13 @@ def test_only_the_executed_notebook_has_outputs(chapter):
     page = (SITE / f"{chapter}.html").read_text("utf-8")
     assert shown.count("data:image/svg+xml") == page.count('<figure class="plot"')
     assert "<svg" not in shown  # which JupyterLab shows in a trusted notebook only
+
+
+def test_what_a_cell_prints_is_in_one_piece(chapter):
+    """A kernel sends it in as many as it happens to, and two builds would differ."""
+    for cell in read(SITE / f"notebooks/executed/{chapter}.ipynb").cells:
+        streams = [output.get("name") for output in cell.get("outputs", [])]
+        assert not any(name and name == following for name, following in itertools.pairwise(streams))
 
 
 def test_nothing_of_the_books_own_markup_shows(chapter, version):
