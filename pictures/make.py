@@ -124,7 +124,7 @@ def site(browser) -> None:
     handler = functools.partial(QuietHandler, directory=ROOT / "_build/html")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="light", device_scale_factor=2)
+        page = browser.new_page(viewport={"width": 1280, "height": 860}, color_scheme="light", device_scale_factor=2)
         page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
         page.evaluate("async () => { await window.MathJax?.startup?.promise; await document.fonts.ready }")
         save("site", page.screenshot())
