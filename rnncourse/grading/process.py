@@ -101,7 +101,7 @@ class WarmProcess:
         until = time.monotonic() + patience
         while time.monotonic() < until:
             ready, _, _ = select.select([self.requests], [], [], LOOK)
-            data = self.requests.recv(1 << 16) if ready else b""
+            data = self._received() if ready else b""
             if data:
                 heard = json.loads(data)
                 self.cpu += heard.get("cpu", 0.0)
@@ -110,6 +110,12 @@ class WarmProcess:
             elif ready or self.program.poll() is not None:
                 raise self._died("ended")
         raise self._died("does not answer")
+
+    def _received(self) -> bytes:
+        try:
+            return self.requests.recv(1 << 16)
+        except ConnectionResetError:  # it ended before it had read what we sent
+            return b""
 
     def _died(self, how: str) -> WarmProcessDied:
         self._end()

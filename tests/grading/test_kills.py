@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -240,6 +241,16 @@ def test_a_warm_process_killed_in_mid_run_costs_the_student_nothing(worker, monk
     assert len(killed) == 1, "nothing was killed"
     assert sum(result["notebooks"]["toy"]["scores"].values()) == course.MOST
     assert result["problems"] == []
+
+
+def test_a_warm_process_that_dies_over_a_request_it_has_not_read_is_dead():
+    warm = process.WarmProcess([], [], Limits(), unsafe=True)
+    warm.requests.close()
+    warm.requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    warm.requests.send(b"never read")
+    theirs.close()
+    with pytest.raises(process.WarmProcessDied, match="ended"):
+        warm._hear("answer", 2.0)
 
 
 def test_a_sandbox_killed_while_it_starts_leaves_nothing_and_is_not_waited_for(monkeypatch):
