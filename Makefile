@@ -51,6 +51,7 @@ grade: .venv/.set-up  ## grade submitted/ (make grade ASSIGNMENT=recurrence)
 
 bench: .venv/.set-up  ## our cells against PyTorch's (3 minutes), our grader against nbgrader's (40), a cluster against local processes (3); into benchmarks/
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.cells
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.chapters
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.grading
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.cluster
 

@@ -1,4 +1,4 @@
-"""``make bench``: the cells against PyTorch's, against a per-gate loop and against the bare matrix products.
+"""``python -m benchmarks.cells``: the cells against PyTorch's, a per-gate loop and the bare matrix products.
 
 All of it on one thread, in float32, with the same weights, inputs and gradients. Nothing is timed before the answers
 agree. Times are CPU times of the process, which other programs on the machine disturb less than a clock on the wall.

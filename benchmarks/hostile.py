@@ -1,10 +1,10 @@
 """``python -m benchmarks.hostile``: what hostile and broken submissions do to stock nbgrader, and to our grader.
 
 The submissions are those of tests/grading/corpus.py, each beside an honest classmate. They are run in a small machine
-within this one, which bubblewrap makes anew for each: nothing to write to but a small disk for the course, no network,
-no process of ours in sight, and a control group for memory and processes. Stock nbgrader has walls around itself
-and its course as it would have those of a machine lent for the purpose; between it and the students there is none.
-Writes hostile.json.
+within this one, which bubblewrap makes: nothing to write to but a small disk for the course, and a control group for
+memory and processes. Stock nbgrader also has walls around itself and its course, anew for each submission, as it would
+have those of a machine lent for the purpose: no network, no process of ours in sight. Between it and the students there
+is none. Our grader makes its own. Writes hostile.json.
 """
 
 import contextlib
