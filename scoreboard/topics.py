@@ -22,7 +22,7 @@ from scoreboard.task import interval, seeded, short, versions
 
 NAME = "topics"
 KIND, HIDDEN, DROPOUT, DECAY = "GRU", 256, 0.4, 0.05
-SHAPE, RATE, UPDATES, EVERY = (32, 64), 0.012, 2000, 400  # rows and steps of a piece
+SHAPE, RATE, UPDATES, EVERY = (32, 64), 0.012, 1900, 380  # rows and steps of a piece
 THREADS = 2  # the aim is 1.70 bits within two minutes on two cores
 READING = {"steps": 100, "rate": 3e-4}  # of learning while reading
 ORDERS = (2, 4, 6, 8, 10, 12)  # of counting

@@ -71,11 +71,10 @@ def test_what_the_chapter_says_in_words():
     assert counting < min(held["test"] for held in compressors)
     assert counting < network[1]
     assert network[2] <= 1.70
-    assert BOARD["test"]["seconds"][0] <= 120
+    assert BOARD["test"]["seconds"][2] <= 120
     assert BOARD["threads"] == 2
     assert reading[2] < min(counting, *(held["test"] for held in compressors))
     assert mixture[2] < min(counting, network[1]) - 0.1
-    assert BOARD["test"]["seconds"][2] <= 240
 
 
 def test_a_mixture_is_chosen_on_the_validation_part():
