@@ -20,6 +20,7 @@ from jupyter_cache import get_cache
 import rnncourse
 
 PACKAGE = Path(rnncourse.__file__).parent
+REQUIREMENTS = PACKAGE.parent / "requirements.txt"
 SITE = Path(__file__).parents[1]  # book/
 CODE = re.compile(r"^```\{code-cell\} python\n(?::[^\n]*\n)*(.*?)^```", re.M | re.S)
 
@@ -59,17 +60,23 @@ def outdated(app, env, added, changed, removed) -> list[str]:
 
 def dependencies(text: str) -> set[Path]:
     """The files outside the chapter that the code of a chapter depends on."""
-    found = {PACKAGE.parent / "requirements.txt"}
+    found = {REQUIREMENTS}
     for cell in CODE.findall(text):
-        found |= _with_imports(modules(cell)) | files_read(cell)
+        found |= with_imports(modules(cell)) | files_read(cell)
     return found
+
+
+@functools.cache
+def nodes(source: str, word: str) -> list[ast.AST]:
+    """The syntax of a piece of Python; nothing if the word is not in it, or this would take half a second."""
+    return list(ast.walk(ast.parse(source))) if word in source else []
 
 
 @functools.cache
 def modules(source: str) -> frozenset[Path]:
     """The files of `rnncourse` that a piece of Python imports."""
     names = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source, "rnncourse"):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -79,7 +86,7 @@ def modules(source: str) -> frozenset[Path]:
     return frozenset(file for file in files if file.exists())
 
 
-def _with_imports(files: set[Path]) -> set[Path]:
+def with_imports(files: set[Path]) -> set[Path]:
     """These files and all that they import of ours, directly or not."""
     seen, waiting = set(), set(files)
     while waiting:
@@ -92,10 +99,9 @@ def _with_imports(files: set[Path]) -> set[Path]:
 @functools.cache
 def data(module: Path) -> frozenset[Path]:
     """What lies beside a module and is named in it: ``Path(__file__).with_name("checkpoints")``, a file or a folder."""
-    calls = [node for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
     paths = []
-    for call in calls:
-        match call:
+    for node in nodes(module.read_text(encoding="utf-8"), "with_name"):
+        match node:
             case ast.Call(ast.Attribute(_, "with_name"), [ast.Constant(str(name))]):
                 paths.append(module.with_name(name))
     return frozenset(file for path in paths for file in [path, *path.rglob("*")] if file.is_file())
@@ -103,7 +109,7 @@ def data(module: Path) -> frozenset[Path]:
 
 def files_read(source: str) -> set[Path]:
     """What the strings that begin with ../ lead to, and ``Path("..") / "a"``: a file, or all files of a folder."""
-    tree = list(ast.walk(ast.parse(source)))
+    tree = nodes(source, "..")
     strings = {node.value for node in tree if isinstance(node, ast.Constant)}
     divisions = [node for node in tree if isinstance(node, ast.BinOp)]
     inner = {id(node.left) for node in divisions}

@@ -6,22 +6,16 @@ none; and cases worked out by `rnncourse`, against which the tests hold what the
 ``_static/widgets/NAME.js`` puts controls into the box. A page loads the scripts of its own widgets and no others.
 """
 
-import functools
 import importlib
 import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from docutils import nodes
 from docutils.statemachine import StringList
-from fresh_cache import data
+from fresh_cache import REQUIREMENTS, fingerprint, modules, with_imports
 from sphinx.util.docutils import SphinxDirective
 
-if TYPE_CHECKING:
-    from widget_values import Widget
-
-# Where the numbers of each come from; a module is imported when a page is read that shows them.
+# Where the numbers of each come from; a module is imported when they have to be worked out.
 WIDGETS = {
     "unrolled-rnn": "widget_values",
     "gradient-lab": "widget_values",
@@ -43,25 +37,38 @@ class WidgetDirective(SphinxDirective):
         name = self.arguments[0]
         if name not in WIDGETS:
             raise self.error(f"there is no widget {name!r}; there are {', '.join(WIDGETS)}")
-        made = values(name)
-        for file in our_files():
+        files = depends_on(name)
+        made = kept(Path(self.env.app.outdir).parent / ".widgets" / f"{name}.json", fingerprint(files), name)
+        for file in sorted(map(str, files)):
             self.env.note_dependency(file)
-        node = widget("", name=name, title=made.title, data=as_json(made.data))
-        printed = StringList([*self.content, "", *markdown_table(made.header, made.rows)], self.get_source_info()[0])
+        node = widget("", name=name, title=made["title"], data=made["data"])
+        printed = StringList([*self.content, "", *made["table"]], self.get_source_info()[0])
         self.state.nested_parse(printed, self.content_offset, node)
         return [node]
 
 
-@functools.cache
-def values(name: str) -> "Widget":
-    return getattr(importlib.import_module(WIDGETS[name]), name.replace("-", "_"))()
+def depends_on(name: str) -> set[Path]:
+    """The files that the numbers of a widget come from, data and pinned packages among them."""
+    ours = {Path(__file__).with_name(f"{module}.py") for module in ("widget_values", WIDGETS[name])}
+    package = {file for one in ours for file in modules(one.read_text(encoding="utf-8"))}
+    return ours | with_imports(package) | {REQUIREMENTS}
 
 
-def our_files() -> list[str]:
-    """What the numbers depend on: every module of the package that was imported to compute them, and its data."""
-    loaded = [module for name, module in sys.modules.items() if name.split(".")[0] == "rnncourse"]
-    modules = {Path(module.__file__) for module in loaded if getattr(module, "__file__", None)}
-    return sorted(map(str, modules.union(*map(data, modules))))
+def kept(place: Path, stamp: str, name: str) -> dict:
+    """What `made` returns: that of an earlier build where it has the same stamp, since torch takes long to import."""
+    found = json.loads(place.read_text(encoding="utf-8")) if place.exists() else {}
+    if found.get("stamp") != stamp:
+        found = made(name) | {"stamp": stamp}
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.with_suffix(".new").write_text(json.dumps(found), encoding="utf-8")
+        place.with_suffix(".new").replace(place)  # whole or not at all, whenever a build is stopped
+    return found
+
+
+def made(name: str) -> dict:
+    """The title of a widget, its data as the page holds them, and the lines of the table that is printed."""
+    one = getattr(importlib.import_module(WIDGETS[name]), name.replace("-", "_"))()
+    return {"title": one.title, "data": as_json(one.data), "table": markdown_table(one.header, one.rows)}
 
 
 def as_json(data) -> str:

@@ -150,3 +150,54 @@ def test_a_chapter_that_fails_stops_the_build_with_its_own_error(course):
     assert result.returncode != 0
     assert "ZeroDivisionError" in result.stderr
     assert "b.md" in result.stderr
+
+
+WIDGET = {
+    "book/_ext/widget_values.py": """\
+from typing import NamedTuple
+from rnncourse.value import VALUE
+
+class Widget(NamedTuple):
+    title: str
+    data: dict
+    header: list
+    rows: list
+
+def lstm_cell():
+    open("../ran.log", "a").write("w")
+    return Widget("a cell", {"shown": VALUE}, ["name", "number"], [["printed", VALUE]])
+""",
+    "book/c.md": "# C\n\n```{widget} lstm-cell\nWords.\n```\n",
+}
+
+
+def test_the_numbers_of_a_widget_are_worked_out_again_exactly_when_what_they_come_from_has_changed(course):
+    for name, text in WIDGET.items():
+        (course / name).write_text(text)
+    shutil.copy(EXTENSIONS / "widgets.py", course / "book/_ext")
+    for name, old, new in (("conf.py", '"fresh_cache"', '"fresh_cache", "widgets"'), ("index.md", "b\n", "b\nc\n")):
+        path = course / "book" / name
+        path.write_text(path.read_text().replace(old, new))
+    assert build(course) == "abw"
+    assert '{"shown":"value 1"}' in page(course, "c")
+    assert build(course) == ""
+
+    (course / "book/c.md").write_text(WIDGET["book/c.md"].replace("Words", "Other words"))  # no number changes
+    assert build(course) == ""
+    assert all(part in page(course, "c") for part in ("Other words", '{"shown":"value 1"}'))
+
+    (course / "rnncourse/deep.py").write_text("DEEP = 2\n" + KEPT)
+    assert build(course) == "aw"
+    assert '{"shown":"value 2"}' in page(course, "c")
+
+    (course / "rnncourse/kept/weights.txt").write_text("1 2 3")
+    assert build(course) == "aw"
+
+    (course / "requirements.txt").write_text("numpy==9")
+    assert build(course) == "abw"
+
+    half = course / "_build/.widgets/lstm-cell.new"  # a build was stopped while it wrote
+    half.write_text('{"stamp": ')
+    (course / "rnncourse/deep.py").write_text("DEEP = 3\n" + KEPT)
+    assert build(course) == "aw"
+    assert '{"shown":"value 3"}' in page(course, "c")
