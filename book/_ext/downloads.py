@@ -87,9 +87,9 @@ def executed_cells(app, name: str) -> tuple[dict, dict[str, str]]:
     places = [n for n, cell in enumerate(cache.get_project_notebook(path).nb.cells) if cell.cell_type == "code"]
     cells = cache.get_cache_bundle(cache.get_cached_project_nb(path).pk).nb.cells
     cells = [cell for cell in cells if cell.cell_type == "code"]
-    texts = {text for cell in cells for text in strings(cell.source)}
+    named = {str(text).rpartition("/")[2] for cell in cells for text in strings(cell.source)}
     files = {file for cell in cells for file in files_read(cell.source)}
-    reads = {file for file in files if len(files) == 1 or file.stem in texts}  # of a folder, what the code names
+    reads = {file for file in files if len(files) == 1 or {file.name, file.stem} & named}  # of a folder, what it names
     root = Path(app.srcdir).parent
     names = {f"../{file.resolve().relative_to(root.resolve()).as_posix()}": file for file in reads}
     code = {place: portable.code_cell(cell) for place, cell in zip(places, cells, strict=True)}

@@ -130,6 +130,15 @@ def test_the_package_brings_all_that_the_notebooks_import(chapter):
     assert {name.split(".")[0].lower() for name in imported} - set(sys.stdlib_module_names) <= brought
 
 
+def test_a_notebook_brings_every_file_of_results_that_its_code_names(chapter):
+    cells = read(SITE / f"notebooks/{chapter}.ipynb").cells
+    brought = "".join(cell.source for cell in cells if cell.get("id") == "files")
+    code = ast.parse("\n".join(cell.source for cell in cells if cell.cell_type == "code" and cell.get("id") != "files"))
+    strings = {node.value for node in ast.walk(code) if isinstance(node, ast.Constant)}
+    named = {text.rpartition("/")[2] for text in strings if isinstance(text, str) and text.endswith(".json")}
+    assert sorted(name for name in named - {".json"} if f"/{name}'" not in brought) == []  # that: of an f-string
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_clean_notebook_runs_from_top_to_bottom_anywhere(name, tmp_path):
     if name not in SHORT and not os.environ.get("EVERY_NOTEBOOK"):
