@@ -226,7 +226,7 @@ def body(app, page: str, title: str, source: str, names: dict[str, int], compute
         for chapter in chapters
     ]
     return (
-        f"<section><h1>{title}</h1>\n"
+        f"<section><h1>{title.replace('/', '/<wbr>')}</h1>\n"  # a phone breaks the line there
         f"<p>Code behind {', '.join(links)}. "
         "The names in brackets lead to the equations that are computed there.</p>\n"
         '<div class="highlight-python notranslate"><div class="highlight"><pre>'
