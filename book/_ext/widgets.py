@@ -48,8 +48,8 @@ class WidgetDirective(SphinxDirective):
 
 
 def depends_on(name: str) -> set[Path]:
-    """The files that the numbers of a widget come from, data and pinned packages among them."""
-    ours = {Path(__file__).with_name(f"{module}.py") for module in ("widget_values", WIDGETS[name])}
+    """The files that the numbers of a widget come from, data, pinned packages and this file among them."""
+    ours = {Path(__file__).with_name(f"{module}.py") for module in ("widgets", "widget_values", WIDGETS[name])}
     package = {file for one in ours for file in modules(one.read_text(encoding="utf-8"))}
     return ours | with_imports(package) | {REQUIREMENTS}
 

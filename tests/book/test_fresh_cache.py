@@ -201,3 +201,8 @@ def test_the_numbers_of_a_widget_are_worked_out_again_exactly_when_what_they_com
     (course / "rnncourse/deep.py").write_text("DEEP = 3\n" + KEPT)
     assert build(course) == "aw"
     assert '{"shown":"value 3"}' in page(course, "c")
+
+    script = course / "book/_ext/widgets.py"  # which writes the numbers down
+    script.write_text(script.read_text().replace('separators=(",", ":")', 'separators=(", ", ": ")'))
+    assert build(course) == "w"
+    assert '{"shown": "value 3"}' in page(course, "c")
