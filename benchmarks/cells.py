@@ -224,6 +224,21 @@ def affine_maps(shape: Shape, rounds: int = ROUNDS) -> dict[str, float]:
     return medians({"fused": fused, "separate": separate}, rounds)
 
 
+def beginnings(shape: Shape, rounds: int = ROUNDS) -> dict[str, float]:
+    """Milliseconds of h W for the four gates of an LSTM, in all T steps: W begins with a cache line, or within one."""
+    T, B, _, H = shape
+    rng = np.random.default_rng(0)
+    h, W = (rng.normal(size=size).astype(np.float32) for size in ((B, H), (H, 4 * H)))
+
+    def product(behind: int) -> Callable:
+        memory = np.empty(W.nbytes + 128, np.uint8)
+        placed = np.ndarray(W.shape, W.dtype, memory, -memory.__array_interface__["data"][0] % 64 + behind)
+        placed[...] = W
+        return lambda: [h @ placed for _ in range(T)][-1]
+
+    return medians({"with": product(0), "within": product(16)}, rounds)
+
+
 def measure(shapes: list[Shape] = SHAPES, rounds: int = ROUNDS) -> dict:
     """Everything that the page shows, ready for JSON."""
     times, memory = [], []
@@ -240,8 +255,19 @@ def measure(shapes: list[Shape] = SHAPES, rounds: int = ROUNDS) -> dict:
         {"shape": shape._asdict(), "milliseconds": affine_maps(shape, rounds)}
         for shape in track(shapes, "One map or four")
     ]
+    begins = [
+        {"shape": shape._asdict(), "milliseconds": beginnings(shape, rounds)}
+        for shape in track(shapes, "Where W begins")
+    ]
     versions = {"Python": platform.python_version(), "NumPy": np.__version__, "PyTorch": torch.__version__}
-    return {"versions": versions, "cores": os.cpu_count(), "times": times, "memory": memory, "affine": affine}
+    return {
+        "versions": versions,
+        "cores": os.cpu_count(),
+        "times": times,
+        "memory": memory,
+        "affine": affine,
+        "begins": begins,
+    }
 
 
 def table(results: dict) -> str:

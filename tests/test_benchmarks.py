@@ -128,7 +128,7 @@ def test_a_whole_run_at_a_tiny_shape_has_the_rows_of_the_committed_one(monkeypat
     assert shape_of(results) == shape_of(committed)
     assert results["versions"].keys() == committed["versions"].keys()
     assert len(cells.table(results).splitlines()) == 2 + 3 * 2
-    for part, length in (("times", 6), ("memory", 3), ("affine", 1)):
+    for part, length in (("times", 6), ("memory", 3), ("affine", 1), ("begins", 1)):
         assert len(results[part]) == length
         of = [[row.get(key) for key in ("shape", "cell", "pass")] for row in committed[part]]
         shapes = [shape._asdict() for shape in cells.SHAPES]

@@ -47,8 +47,8 @@ def slow(cell, parameters, x, state, mask):
         part = tuple(p[n : n + 1] for p in state)
         for t in range(x.shape[1]):
             if mask[n, t]:
-                z_x, z_h = x[n, t] @ U + b_x, part[0][0] @ W + b_h
-                part = cell.step(gates(z_x, cell.gates), gates(z_h, cell.state_gates), part, inner)
+                z = gates(x[n, t] @ U + b_x, cell.gates), gates(part[0][0] @ W + b_h, cell.state_gates)
+                part = cell.step(z[0] + z[1] if cell.only_sum else z, part, inner)
             hidden[n, t] = part[0][0]
         for k, p in enumerate(part):
             last[k][n] = p[0]

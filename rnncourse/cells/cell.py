@@ -10,9 +10,10 @@ import numpy as np
 class Cell:
     """One step of a recurrent network, without its affine maps and without time.
 
-    `rnncourse.unroll` computes ``z_x = x U + b_x`` and ``z_h = h W + b_h``; the cell turns them and the old state
-    into the new state. Its sums z have an axis of their own for the gates, before the others: (G, B, H). B is the
-    batch, H the number of hidden units, T the number of steps.
+    `rnncourse.unroll` computes ``z_x = x U + b_x`` and ``z_h = h W + b_h``; the cell turns their sum z and the old
+    state into the new state. A cell that needs the two apart says so (`only_sum`), and gets both. They have an axis of
+    their own for the gates, before the others: (G, B, H). B is the batch, H the number of hidden units, T the number
+    of steps.
 
     Backwards a cell is linear: the gradients of its sums and of the old state are the gradient of the new state times
     numbers that are known after the forward pass. `slopes` computes these numbers for many steps at once, and
@@ -24,14 +25,14 @@ class Cell:
     state_gates: ClassVar[int] = 1  #: how many h W + b_h delivers; fewer where one of them needs the others first
     state_parts: ClassVar[int] = 1  #: 1 for a state (h,), 2 for (h, c)
     kept: ClassVar[int] = 0  #: K: how many vectors of H entries a step keeps for the way back
-    only_sum: ClassVar[bool] = True  #: z_x and z_h act through their sum alone, so they have one gradient
+    only_sum: ClassVar[bool] = True  #: z_x and z_h act through their sum alone: z is that sum, and not the pair
 
     def inner_shape(self, H: int) -> tuple[int, ...] | None:
         """The shape of the cell's own weights, or None."""
         return None
 
-    def step(self, z_x, z_h, state, inner=None, out=None, new=(None, None)) -> tuple[np.ndarray, ...]:
-        """z_x (G, B, H), z_h (state_gates, B, H), the old state -> the new state, each part (B, H).
+    def step(self, z, state, inner=None, out=None, new=(None, None)) -> tuple[np.ndarray, ...]:
+        """z (G, B, H), or the pair z_x (G, B, H) and z_h (state_gates, B, H); the old state -> the new, parts (B, H).
 
         `out` (K, B, H), if given, receives what `slopes` will need. `new`, if given, is where a cell may
         write all parts of the new state, which saves a copy; what is returned counts.
@@ -42,11 +43,11 @@ class Cell:
         """Many steps at once: kept (T, K, B, H), the old and new states, parts (T, B, H) -> arrays (T, …)."""
         raise NotImplementedError
 
-    def step_backward(self, slopes, d_state, inner=None, out=(None, None)) -> tuple[np.ndarray, np.ndarray, tuple]:
-        """The slopes of one step and the gradient of its new state -> the gradients of z_x, z_h and the old state.
+    def step_backward(self, slopes, d_state, inner=None, out=None) -> tuple[np.ndarray | tuple, tuple]:
+        """The slopes of one step and the gradient of its new state -> the gradients of z and of the old state.
 
-        What reaches the old h through h W is not in the last: `bptt` adds that. A part is None if it is zero. `out`,
-        if given, is where the first two are written, (G, B, H) and (state_gates, B, H); one place if `only_sum`.
+        What reaches the old h through h W is not in the second: `bptt` adds that. A part is None if it is zero. `out`,
+        if given, is where the first is written; it looks like z.
         """
         raise NotImplementedError
 

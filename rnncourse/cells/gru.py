@@ -30,8 +30,8 @@ class GRUCell(Cell):
     kept = 4  #: r, z, n and h W_n + b_hn
     only_sum = False  #: the reset gate stands between the two sums of n
 
-    def step(self, z_x, z_h, state, inner=None, out=None, new=(None, None)):
-        (h,) = state
+    def step(self, z, state, inner=None, out=None, new=(None, None)):
+        (z_x, z_h), (h,) = z, state
         kept = np.empty((4, *h.shape), h.dtype) if out is None else out
         gates = np.add(z_x[:2], z_h[:2], out=kept[:2])
         SIGMOID.value(gates, out=gates)  # (gru-gates)
@@ -53,7 +53,7 @@ class GRUCell(Cell):
         (d_h,) = d_state
         d_z_x = np.multiply(z_x, d_h, out=out[0])  # (3, B, H)
         d_z_h = np.concatenate([d_z_x[:2], d_z_x[2:] * n_h], out=out[1])  # (3, B, H)
-        return d_z_x, d_z_h, (keep * d_h,)
+        return (d_z_x, d_z_h), (keep * d_h,)
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class ResetBeforeGRUCell(Cell):
     def inner_shape(self, H):
         return (H, H)
 
-    def step(self, z_x, z_h, state, inner=None, out=None, new=(None, None)):
-        (h,) = state
+    def step(self, z, state, inner=None, out=None, new=(None, None)):
+        (z_x, z_h), (h,) = z, state
         kept = np.empty((3, *h.shape), h.dtype) if out is None else out
         SIGMOID.value(z_x[:2] + z_h, out=kept[:2])
         r, z, n = kept
@@ -93,7 +93,7 @@ class ResetBeforeGRUCell(Cell):
         d_rh = d_z_x[2] @ inner.T  # (B, H) the gradient of r h
         np.multiply(z_x[0], d_rh, out=d_z_x[0])
         d_z_h = np.positive(d_z_x[:2], out=out[1])  # (2, B, H)
-        return d_z_x, d_z_h, (keep * d_h + r * d_rh,)
+        return (d_z_x, d_z_h), (keep * d_h + r * d_rh,)
 
     def inner_gradient(self, kept, old, new, d_z_x):
         H = kept.shape[-1]

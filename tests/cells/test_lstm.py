@@ -36,14 +36,13 @@ def coupled(gate, z, c, p):
 )
 def test_a_step_is_the_definition(kind, definition, gate, B, H, dtype):
     cell, rng = kind(gate), np.random.default_rng(B + H)
-    z_x, z_h = (2 * rng.normal(size=(2, cell.gates, B, H))).astype(dtype)  # some hard gates are cut off
+    z = (3 * rng.normal(size=(cell.gates, B, H))).astype(dtype)  # some hard gates are cut off
     h, c = rng.normal(size=(2, B, H)).astype(dtype)
     inner = rng.normal(size=(3, H)).astype(dtype)
-    got = cell.step(z_x, z_h, (h, c), inner if cell.inner_shape(H) else None)
+    got = cell.step(z, (h, c), inner if cell.inner_shape(H) else None)
     want = np.zeros((2, B, H))
     for n, j in np.ndindex(B, H):
-        z = [float(a) + float(b) for a, b in zip(z_x[:, n, j], z_h[:, n, j], strict=True)]
-        want[:, n, j] = definition(GATES[gate], z, float(c[n, j]), inner[:, j].astype(float))
+        want[:, n, j] = definition(GATES[gate], z[:, n, j].tolist(), float(c[n, j]), inner[:, j].astype(float))
     assert [part.dtype for part in got] == [dtype, dtype]
     np.testing.assert_allclose(np.reshape(got, (2, B, H)), want, atol=1e-6 if dtype == np.float32 else 1e-14)
 
@@ -55,7 +54,7 @@ def test_a_step_is_the_definition(kind, definition, gate, B, H, dtype):
 def test_open_and_closed_gates(gate, f, i, want):
     c, g, wide = np.array([[0.7]]), math.tanh(0.4), 100.0
     z = np.array([(2 * i - 1) * wide, (2 * f - 1) * wide, 0.4, wide]).reshape(4, 1, 1)
-    h_new, c_new = LSTMCell(gate).step(z, np.zeros_like(z), (np.zeros_like(c), c))
+    h_new, c_new = LSTMCell(gate).step(z, (np.zeros_like(c), c))
     known = {"the old c": 0.7, "the candidate": g, "both": 0.7 + g, "nothing": 0.0}[want]
     assert c_new[0, 0] == pytest.approx(known, abs=1e-15)
     assert h_new[0, 0] == pytest.approx(math.tanh(known), abs=1e-15)
@@ -63,25 +62,23 @@ def test_open_and_closed_gates(gate, f, i, want):
 
 def test_a_closed_output_gate_hides_the_cell():
     z = np.array([100.0, 100.0, 1.0, -100.0]).reshape(4, 1, 1)
-    h_new, c_new = LSTMCell().step(z, np.zeros_like(z), (np.zeros((1, 1)), np.ones((1, 1))))
+    h_new, c_new = LSTMCell().step(z, (np.zeros((1, 1)), np.ones((1, 1))))
     assert h_new[0, 0] == pytest.approx(0, abs=1e-40)
     assert c_new[0, 0] == pytest.approx(1 + math.tanh(1))
 
 
 def test_peepholes_of_zero_are_none():
-    z_x, z_h = np.random.default_rng(0).normal(size=(2, 4, 2, 3))
+    z = np.random.default_rng(0).normal(size=(4, 2, 3))
     state = tuple(np.random.default_rng(1).normal(size=(2, 2, 3)))
-    for got, want in zip(
-        PeepholeLSTMCell().step(z_x, z_h, state, np.zeros((3, 3))), LSTMCell().step(z_x, z_h, state), strict=True
-    ):
+    for got, want in zip(PeepholeLSTMCell().step(z, state, np.zeros((3, 3))), LSTMCell().step(z, state), strict=True):
         np.testing.assert_allclose(got, want, atol=1e-15)
 
 
 def test_a_coupled_cell_is_an_lstm_whose_input_gate_is_the_rest_of_the_forget_gate():
-    z_x, z_h = np.random.default_rng(0).normal(size=(2, 3, 2, 3))
+    z = np.random.default_rng(0).normal(size=(3, 2, 3))
     state = tuple(np.random.default_rng(1).normal(size=(2, 2, 3)))
-    four = [np.concatenate([-z[:1], z]) for z in (z_x, z_h)]  # 1 - sigmoid(a) = sigmoid(-a)
-    for got, want in zip(CoupledLSTMCell().step(z_x, z_h, state), LSTMCell().step(*four, state), strict=True):
+    four = np.concatenate([-z[:1], z])  # 1 - sigmoid(a) = sigmoid(-a)
+    for got, want in zip(CoupledLSTMCell().step(z, state), LSTMCell().step(four, state), strict=True):
         np.testing.assert_allclose(got, want, atol=1e-15)
 
 

@@ -39,7 +39,7 @@ READY_MADE = {
     "torch.nn.RNNCell": lambda: CELLS[2](X[0]),
     "torch.lstm": lambda: captured_lstm(X, STATE, list(LSTM.parameters()), True, 1, 0.0, False, False, True),
     "torch.rnn_tanh": lambda: captured_tanh(X, STATE[0], list(RNN.parameters()), True, 1, 0.0, False, False, True),
-    "LSTMCell.step": lambda: LSTMCell.step(LSTMCell(), SUMS, SUMS, (SUMS[0], SUMS[0])),
+    "LSTMCell.step": lambda: LSTMCell.step(LSTMCell(), SUMS, (SUMS[0], SUMS[0])),
     "unroll": lambda: unroll(RNNCell(), PARAMETERS, np.zeros((1, 1, 2))),
     "unroll under another name": lambda: package_unroll.unroll(RNNCell(), PARAMETERS, np.zeros((1, 1, 2))),
     "rnn_step": lambda: reference(*STEP),

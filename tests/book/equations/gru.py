@@ -225,7 +225,7 @@ def gru_back_sums():
     slopes = GRUCell().slopes(run.tape.kept, *old, *new)
     for t in range(T):
         d_h = (np.array([states[t + 1]]),)
-        z_x, z_h, _ = GRUCell().step_backward([part[t] for part in slopes], d_h)
+        (z_x, z_h), _ = GRUCell().step_backward([part[t] for part in slopes], d_h)
         yield [found[t][name] for name in "rzn"], z_x[:, 0]
         yield [found[t][name] for name in "rzm"], z_h[:, 0]
 
