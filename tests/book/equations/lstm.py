@@ -168,7 +168,7 @@ def by_package(cell, n, inner=None):
     for t in reversed(range(T)):
         d_h = state[0] + from_output(n)[t]
         factors = [array[t] for array in slopes]
-        d_z, _, (_, d_c) = cell.step_backward(factors, (d_h, state[1]), inner)
+        d_z, (_, d_c) = cell.step_backward(factors, (d_h, state[1]), inner)
         found.insert(0, (d_h[0], state[1][0] + d_h[0] * slopes.c_from_h[t, 0], d_z.reshape(-1)))
         state = d_z.reshape(1, -1) @ n["W"].T, d_c
     return found
