@@ -345,3 +345,11 @@ def test_a_cell_need_not_write_its_new_state_in_place(cell, masked, monkeypatch)
     monkeypatch.setattr(type(cell), "step", lambda *given: step(*given[:-1]))  # the last is the place
     for one, two in zip(arrays_of(unroll(cell, parameters, x, state, mask)), want, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_what_is_kept_begins_with_a_cache_line(cell):
+    for T in range(1, 6):  # whatever room NumPy finds
+        parameters = init_parameters(cell, 2, 3, np.random.default_rng(T), np.float32)
+        kept = unroll(cell, parameters, np.ones((2, T, 2), np.float32)).tape.kept
+        assert kept.ctypes.data % 64 == 0
+        assert kept.flags.c_contiguous
