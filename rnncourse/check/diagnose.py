@@ -4,7 +4,7 @@ explains it exactly."""
 import re
 import textwrap
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def checker(*tasks: Task) -> Callable[[str, object], None]:
 
 def check(task: Task, answer) -> None:
     """Print that the answer is right on every visible case, or raise CheckFailed with a diagnosis."""
-    got, want = task.outcomes(answer), task.outcomes(task.answer())
+    got, want = list(task.outcomes(answer)), list(task.outcomes(task.answer()))
     for number, (outcome, right) in enumerate(zip(got, want, strict=False), start=1):
         problem = describe(task, outcome, right)
         if problem:
@@ -83,11 +83,14 @@ def _describe_error(error: Exception) -> str:
     return f"it stops with {type(error).__name__}: {error}{place}."
 
 
-def _alike(task: Task, got: list[Outcome], mistaken: list[Outcome]) -> bool:
-    # two errors of one type say little: at least one case has to agree in its numbers
-    if len(got) != len(mistaken) or all(outcome.error is not None for outcome in mistaken):
-        return False
-    return all(_same(task, a, b) for a, b in zip(got, mistaken, strict=True))
+def _alike(task: Task, got: list[Outcome], mistaken: Iterator[Outcome]) -> bool:
+    """Whether all cases agree. Most mistakes differ in the first, and then the others are not even tried."""
+    numbers = False  # two errors of one type say little: at least one case has to agree in its numbers
+    for a, b in zip(got, mistaken, strict=False):
+        if not _same(task, a, b):
+            return False
+        numbers |= b.error is None
+    return numbers
 
 
 def _same(task: Task, a: Outcome, b: Outcome) -> bool:

@@ -6,7 +6,7 @@ teacher (who sees how many students made which).
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -64,22 +64,31 @@ class Task:
         exec(self.source if source is None else source, namespace)
         return namespace[self.name]
 
-    def outcomes(self, answer) -> list[Outcome]:
-        """The answer on every case; a hand-worked answer is a list of numbers and its own single outcome."""
-        if self.cases is not None:
-            if not callable(answer):
-                return [Outcome(None, TypeError(f"it should be a function, but is {answer!r}."), ())]
-            return [call(answer, case) for case in self.cases()]
-        if answer is ...:
-            return [Outcome(None, TypeError("it is not written yet: put a list of numbers in place of `...`."), ())]
-        try:
-            return [Outcome(np.asarray(answer, dtype=float), None, ())]
-        except (TypeError, ValueError):
-            return [Outcome(None, TypeError(f"it should be a list of numbers, but is {answer!r}."), ())]
+    def outcomes(self, answer) -> Iterator[Outcome]:
+        """The answer on one case after the other; a hand-worked answer is a list of numbers and its only outcome."""
+        if self.cases is None:
+            yield _by_hand(answer)
+        elif callable(answer):
+            yield from (call(answer, case) for case in self.cases())
+        else:
+            yield _no_outcome(f"it should be a function, but is {answer!r}.")
 
     def parts(self, value) -> tuple:
         """A returned value as a tuple with one entry an output, however it is nested, as in ``h, (h, c)``."""
         return tuple(_leaves(value)) if len(self.outputs) > 1 else (value,)
+
+
+def _by_hand(answer) -> Outcome:
+    if answer is ...:
+        return _no_outcome("it is not written yet: put a list of numbers in place of `...`.")
+    try:
+        return Outcome(np.asarray(answer, dtype=float), None, ())
+    except (TypeError, ValueError):
+        return _no_outcome(f"it should be a list of numbers, but is {answer!r}.")
+
+
+def _no_outcome(sentence: str) -> Outcome:
+    return Outcome(None, TypeError(sentence), ())
 
 
 def call(function: Callable, arguments: dict) -> Outcome:
