@@ -13,6 +13,7 @@ from rnncourse.grading import confine, submission
 from rnncourse.grading.process import WarmProcess, WarmProcessDied
 
 ATTEMPTS = 3  # for a submission over which a process of ours dies
+PATIENCE = 30.0  # seconds for the workers to end by themselves
 
 Job = tuple[str, Callable[[], dict[str, bytes]]]  # a student, and what reads the files
 
@@ -74,7 +75,11 @@ class _Pool:
     def __exit__(self, kind, *error):
         if kind is not None:
             self.kill()
+        # a worker killed at this very moment takes a lock along, for which the others would wait for ever
+        patience = threading.Timer(PATIENCE, self.kill)
+        patience.start()
         self.executor.shutdown(wait=True, cancel_futures=True)
+        patience.cancel()
 
     def kill(self) -> None:
         """End all workers: one that was started while the pool broke would wait for work for ever, and we for it."""

@@ -1,5 +1,6 @@
 """Kill -9 at random moments, a full disk, power lost between two writes: nothing is lost, nothing is graded twice."""
 
+import itertools
 import os
 import random
 import shutil
@@ -209,6 +210,29 @@ def test_killed_workers_and_warm_processes_are_replaced(handed_in):
         grade(root, force=True)
     grade(root, force=False)
     assert_everyone_is_there_once(root)
+
+
+def test_a_worker_that_does_not_end_is_not_waited_for(handed_in, monkeypatch):
+    """As one that waits for what another held when it was killed, after the last result."""
+    monkeypatch.setattr(pool, "PATIENCE", 1.0)
+    opened = coordinator.Course(handed_in[0])
+    with opened.gradebook() as gradebook:
+        coordinating = coordinator.Coordinator(opened, gradebook, "toy")
+    results = pool.run(coordinating.jobs(STUDENTS), coordinating.spec, Limits(), True, processes=2)
+    found = dict(itertools.islice(results, len(STUDENTS)))
+    while not (stuck := workers(psutil.Process(), "worker")):
+        time.sleep(0.1)
+    for one in stuck:
+        one.suspend()
+    ending = threading.Thread(target=list, args=(results,), daemon=True)
+    ending.start()
+    ending.join(30)
+    waits, alive = ending.is_alive(), psutil.wait_procs(stuck, 0)[1]
+    for one in alive:
+        one.kill()
+    assert not waits
+    assert not alive
+    assert [type(found[student]) for student in STUDENTS] == [dict] * len(STUDENTS)
 
 
 @pytest.fixture
