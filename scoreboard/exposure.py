@@ -16,6 +16,7 @@ from rnncourse.data import pieces, python_lines
 from rnncourse.decode import greedy
 from rnncourse.seq2seq import Batch, Seq2Seq, batch, fit
 from rnncourse.vocabulary import PAD, START, STOP, Vocabulary
+from scoreboard.language import fingerprint
 from scoreboard.task import interval, seeded, short, versions
 
 NAME = "exposure"
@@ -92,7 +93,7 @@ def settings() -> dict:
     sizes = {"hidden": HIDDEN, "embedding": EMBEDDING, "batch": BATCH, "rate": RATE, "clip_norm": CLIP_NORM}
     rest = {"updates": UPDATES, "lengths": list(LENGTHS), "held_out": HELD_OUT}
     head = {"task": NAME, "measure": "% of held-out pieces that are exact"}
-    return head | sizes | rest | {"versions": versions(torch, np)}
+    return head | sizes | rest | {"text": fingerprint(), "versions": versions(torch, np)}
 
 
 def results(advance: Callable[[str], None] = lambda what: None) -> dict:

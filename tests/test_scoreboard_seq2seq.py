@@ -25,6 +25,8 @@ def test_context_repeats(number):
 
 @pytest.mark.parametrize("number", range(len(exposure.ENTRIES)))
 def test_exposure_repeats(number):
+    if exposure.settings()["text"] != EXPOSURE["text"]:
+        pytest.skip("this Python's standard library has other lines than the one that the results were made with")
     row = EXPOSURE["rows"][number]
     assert row["name"] == exposure.ENTRIES[number].name
     run = row["runs"][number % 3]
@@ -53,5 +55,7 @@ def test_intervals_are_those_of_the_runs():
 
 @pytest.mark.parametrize(("results", "module"), [(CONTEXT, context), (EXPOSURE, exposure)])
 def test_settings_are_those_of_the_code(results, module):
-    want = module.settings()
-    assert {name: results[name] for name in want if name != "versions"} == {n: want[n] for n in want if n != "versions"}
+    want, differ = module.settings(), ("versions", "text")  # with the Python that runs this
+    assert {name: results[name] for name in want if name not in differ} == {
+        name: value for name, value in want.items() if name not in differ
+    }

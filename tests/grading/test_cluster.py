@@ -1,5 +1,6 @@
 """Grading on a Dask cluster: the same results, also when a worker is killed or may not grade."""
 
+import contextlib
 import sqlite3
 
 import course
@@ -47,7 +48,7 @@ def test_a_killed_worker_loses_nothing(toy, address):
     with worker(address) as one, worker(address):
         scores = graded(toy, address, meanwhile=one.kill)
     assert scores == {student: course.MOST for student in STUDENTS} | {STUDENTS[0]: course.LEAST}
-    with sqlite3.connect(toy / "gradebook.db") as connection:
+    with contextlib.closing(sqlite3.connect(toy / "gradebook.db")) as connection:
         assert connection.execute("select count(*) from grade").fetchone() == (len(STUDENTS) * len(course.TESTS),)
 
 

@@ -1,5 +1,6 @@
 """Every hostile or broken submission is recorded with a reason, earns nothing by it, and harms no one."""
 
+import contextlib
 import os
 import sqlite3
 
@@ -71,6 +72,6 @@ def test_links_and_pipes_are_not_followed(graded):
 
 
 def test_the_gradebook_is_sound(graded):
-    with sqlite3.connect(graded[0] / "gradebook.db") as connection:
+    with contextlib.closing(sqlite3.connect(graded[0] / "gradebook.db")) as connection:
         assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
         assert connection.execute("pragma foreign_key_check").fetchall() == []

@@ -1,5 +1,6 @@
 """Kill -9 at random moments, a full disk, power lost between two writes: nothing is lost, nothing is graded twice."""
 
+import contextlib
 import itertools
 import os
 import random
@@ -37,7 +38,7 @@ def assert_everyone_is_there_once(root) -> None:
         submissions = gradebook.assignment_submissions("toy")
         assert sorted(submission.student.id for submission in submissions) == STUDENTS
         assert {submission.score for submission in submissions} == {course.MOST}
-    with sqlite3.connect(root / "gradebook.db") as connection:
+    with contextlib.closing(sqlite3.connect(root / "gradebook.db")) as connection:
         assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
         assert connection.execute("pragma foreign_key_check").fetchall() == []
         assert connection.execute("select count(*) from grade").fetchone() == (len(STUDENTS) * len(course.TESTS),)

@@ -1,5 +1,6 @@
 """The instructor's journey through real nbgrader: release, five students, broken submissions, feedback, export."""
 
+import contextlib
 import csv
 import json
 import re
@@ -239,7 +240,7 @@ def test_an_unreadable_submission_says_so_in_its_own_record(graded):
 
 
 def test_the_gradebook_is_sound_and_whole(graded):
-    with sqlite3.connect(graded[0] / "gradebook.db") as connection:
+    with contextlib.closing(sqlite3.connect(graded[0] / "gradebook.db")) as connection:
         assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
         assert connection.execute("pragma foreign_key_check").fetchall() == []
         ungraded = (
