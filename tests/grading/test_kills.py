@@ -284,7 +284,8 @@ def test_a_sandbox_killed_while_it_starts_leaves_nothing_and_is_not_waited_for(m
     monkeypatch.setattr(process.sandbox, "layers", lambda: dict.fromkeys(("namespaces", "seccomp"), ""))
     with pytest.raises(process.WarmProcessDied, match=r"ended\. halfway"):
         process.WarmProcess([], [], Limits())
-    assert not [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "1000"]]
+    left = [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "1000"]]
+    assert not psutil.wait_procs(left, 10)[1]  # killed, it is a zombie until the system's first process looks
 
 
 def start(root) -> psutil.Popen:
