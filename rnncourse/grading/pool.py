@@ -77,6 +77,7 @@ class _Pool:
             self.kill()
         # a worker killed at this very moment takes a lock along, for which the others would wait for ever
         patience = threading.Timer(PATIENCE, self.kill)
+        patience.daemon = True  # an interrupted program need not wait for it
         patience.start()
         self.executor.shutdown(wait=True, cancel_futures=True)
         patience.cancel()
