@@ -32,8 +32,13 @@
   const remembered = () => { try { return localStorage.getItem(KEY); } catch { return null; } };
   const remember = (choice) => { try { localStorage.setItem(KEY, choice); } catch { /* then for this page only */ } };
 
+  const follow = (choice) => {
+    const button = box.querySelector(`[value="${CSS.escape(choice ?? "course")}"]`);
+    if (button) { button.checked = true; show(button.value); }
+  };
+
   box.hidden = false;
   box.addEventListener("change", (event) => { remember(event.target.value); show(event.target.value); });
-  const before = box.querySelector(`[value="${CSS.escape(remembered() ?? "course")}"]`);
-  if (before) { before.checked = true; show(before.value); }
+  window.addEventListener("storage", (event) => { if (event.key == KEY) follow(event.newValue); });  // another tab's
+  follow(remembered());
 })();

@@ -134,6 +134,8 @@ SHOWN = """() => [...document.querySelectorAll('.in-notation')].map(place => [..
     .filter(e => e.tagName == 'DIV' && e.checkVisibility({ visibilityProperty: true }))
     .map(e => e.dataset.notation))"""
 
+CHOSEN = "choice => document.querySelector('.notation-switch :checked').value == choice"
+
 
 def test_the_cells_pages_have_the_switch_and_no_other_page_loads_it(site):
     assert {f"{page}.html" for page in [*CHAPTERS, "notation"]} <= set(SWITCHED)
@@ -185,6 +187,19 @@ def test_a_choice_is_remembered_on_the_next_page_and_after_loading_again(switche
         assert other.locator("mjx-merror").count() == 0
     choose(other, "course")
     assert ["course"] in switched("notation.html", context=tab.context).evaluate(SHOWN)
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_a_page_that_is_open_follows_the_choice_made_in_another_tab(switched, address, site, scheme):
+    base = address if scheme == "http" else site.as_uri() + "/"
+    first = switched("gru.html", base=base)
+    second = switched("lstm.html", context=first.context, base=base)
+    for choice in ("keras", "course"):
+        choose(first, choice)
+        second.wait_for_function(CHOSEN, arg=choice)
+        settle(second)
+        assert [choice] in second.evaluate(SHOWN)
+    assert second.locator("mjx-merror").count() == 0
 
 
 def test_the_keyboard_alone_changes_the_notation(switched):
@@ -253,5 +268,7 @@ def test_the_switch_works_and_remembers_from_files(switched, site):
     tab = switched("gru.html", base=site.as_uri() + "/")
     choose(tab, "keras")
     other = switched("lstm.html", context=tab.context, base=site.as_uri() + "/")
+    other.wait_for_function(CHOSEN, arg="keras")  # it may come as news: another process has written it
+    settle(other)
     assert ["keras"] in other.evaluate(SHOWN)
     assert other.locator("mjx-merror").count() == 0
