@@ -183,7 +183,7 @@ def main(warm, control: int, conversation: int) -> None:
     if job["confined"]:
         confine.drop_capabilities()
     if warm.filter is not None:
-        warm.filter.load()
+        confine.load_seccomp(warm.filter)
     child.tell(event="started")
     child.work()
 
