@@ -55,10 +55,10 @@ class Child:
             stream.new_cell()
         self.shell.user_ns.pop("__warningregistry__", None)  # as in a kernel, a warning is shown once in each cell
 
-    def run(self, cell: int, source: str, plain: bool) -> None:
-        """Run a cell; say how it ended, and that it has."""
+    def run(self, cell: int, source: str, code: bytes | None) -> None:
+        """Run a cell, given as its source and perhaps as what that compiles to; say how it ended, and that it has."""
         self.about(cell)
-        self.shell.plain = plain
+        self.shell.compile.give(code)
         try:
             result = self.shell.run_cell(source, store_history=True)
             error = result.error_before_exec or result.error_in_exec
@@ -94,7 +94,7 @@ class StudentsChild(Child):
 
     def obey(self, command: dict) -> bool:
         if command["do"] == "run":
-            self.run(command["cell"], command["source"], command["plain"])
+            self.run(command["cell"], command["source"], command["code"])
         elif command["do"] == "about":
             self.about(command["cell"])
             self.tell(event="ready", cell=command["cell"])
@@ -126,7 +126,7 @@ class TestsChild(Child):
                 except KeyboardInterrupt:
                     self.tell(event="done", cell=command["cell"], error=["KeyboardInterrupt", ""], count=None)
                     continue
-                self.run(command["cell"], command["source"], command["plain"])
+                self.run(command["cell"], command["source"], command["code"])
 
     def claim(self, names: list[str], imports: list[str]) -> None:
         """An answer cell has run: what it is to define is the student's, what it is to import is imported."""

@@ -1,7 +1,10 @@
 """Run the cells of one notebook in the two children of a warm process, and put their outputs into the cells."""
 
 import ast
+import contextlib
 import functools
+import hashlib
+import marshal
 import select
 import signal
 import time
@@ -36,27 +39,44 @@ def kind_of(cell: NotebookNode) -> str:
 
 
 def about(cell: NotebookNode) -> dict:
-    """What a child need not find out: the names that a cell reads, and whether it is plain Python.
+    """What a child need not find out: the names that a cell reads, and what it compiles to.
 
     Known of the instructor's cells only, which are the same in each notebook. A stranger's code is not even parsed.
     """
-    return {"reads": [], "plain": False} if kind_of(cell) == "student" else _about(cell.source)
+    return {"reads": [], "code": None} if kind_of(cell) == "student" else _about(cell.source)
 
 
 @functools.lru_cache(maxsize=1024)
 def _about(source: str) -> dict:
+    return {"reads": _names(source), "code": compiled(source)}
+
+
+def _names(source: str) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they are for whoever runs the cell
+        for python in (source, TransformerManager().transform_cell(source)):  # some lines may be IPython's own
+            with contextlib.suppress(SyntaxError):
+                return sorted({node.id for node in ast.walk(ast.parse(python)) if isinstance(node, ast.Name)})
+    return []
+
+
+def compiled(source: str) -> bytes | None:
+    """What a cell compiles to, marshalled: its statements, and what is shown if it ends with an expression.
+
+    None if it is better compiled where it runs, for it is no plain Python, something is to be said of it, or cells
+    after it depend on how it is compiled.
+    """
+    name = f"<cell {hashlib.sha256(source.encode(errors='surrogatepass')).hexdigest()[:12]}>"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
         try:
-            compile(source, "<cell>", "exec", dont_inherit=True)
-            plain, python = True, source
-        except SyntaxError:  # lines that are IPython's own, or an `await`
-            plain, python = False, TransformerManager().transform_cell(source)
-        try:
-            nodes = [*ast.walk(ast.parse(python))]
-        except SyntaxError:
-            nodes = []
-    return {"reads": sorted({node.id for node in nodes if isinstance(node, ast.Name)}), "plain": plain}
+            tree = ast.parse(source, name)
+            shown = [tree.body.pop()] if tree.body and isinstance(tree.body[-1], ast.Expr) else []
+            parts = [(tree, "exec"), *((ast.Interactive([node]), "single") for node in shown)]
+            code = [compile(part, name, mode, dont_inherit=True) for part, mode in parts]
+        except (SyntaxError, SyntaxWarning, DeprecationWarning, ValueError):
+            return None
+    return None if "__future__" in source else marshal.dumps(code)
 
 
 def run(

@@ -1,25 +1,58 @@
 """IPython's shell of a real notebook kernel, whose messages go where we say instead of to ZeroMQ."""
 
+import ast
 import contextlib
 import io
+import marshal
 from collections.abc import Callable
 
 from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.core.compilerop import CachingCompiler
 from IPython.core.interactiveshell import InteractiveShell
 from jupyter_client.session import Session
+from traitlets import Type
 from traitlets.config import Config
 
 
-class Shell(ZMQInteractiveShell):
-    """A kernel's shell that can be told that a cell is plain Python, and then does not look for itself."""
+class Compiler(CachingCompiler):
+    """IPython's compiler, which can be given what a cell compiles to, and then does not look at the cell's source."""
 
-    plain = False
+    def __init__(self):
+        super().__init__()
+        self.at_first, self.given = self.flags, []
+
+    def give(self, code: bytes | None) -> None:
+        """Take `code` (see `notebook.compiled`) for the next cell; None takes back what was given.
+
+        An import from __future__ in an earlier cell changes what a source compiles to: then nothing is taken.
+        """
+        self.given = marshal.loads(code) if code and self.flags == self.at_first else []
+
+    def ast_parse(self, source: str, filename: str = "<unknown>", symbol: str = "exec") -> ast.AST:
+        return ast.Module([], []) if self.given else super().ast_parse(source, filename, symbol)
+
+    def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:
+        return self.given[0].co_filename if self.given else super().get_code_name(raw_code, transformed_code, number)
+
+
+class Shell(ZMQInteractiveShell):
+    """A kernel's shell that runs what its compiler was given."""
+
+    compiler_class = Type(Compiler)
 
     def transform_cell(self, raw_cell: str) -> str:
-        return raw_cell if self.plain else super().transform_cell(raw_cell)
+        return raw_cell if self.compile.given else super().transform_cell(raw_cell)
 
     def should_run_async(self, raw_cell: str, **named) -> bool:
-        return not self.plain and super().should_run_async(raw_cell, **named)
+        return not self.compile.given and super().should_run_async(raw_cell, **named)
+
+    async def run_ast_nodes(self, nodelist: list, cell_name: str, *arguments, result=None, **named) -> bool | None:
+        if not self.compile.given:
+            return await super().run_ast_nodes(nodelist, cell_name, *arguments, result=result, **named)
+        for part in self.compile.given:
+            if await self.run_code(part, result):
+                return True
+        return False
 
 
 class Outlet(Session):

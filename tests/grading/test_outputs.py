@@ -35,3 +35,12 @@ def test_it_stands_in_the_cell_of_that_test(warm, test):
     assert [len(text) for text in printed] == [LONG + 1] * len(tests)
     assert all(cell.outputs[-1].output_type in ("error", "execute_result") for cell in ran.cells[1:])
     nbformat.validate(ran)
+
+
+def test_an_import_from_the_future_holds_in_the_cells_after_it(warm):
+    """Those of the instructor's are compiled beforehand, and have to be compiled anew."""
+    future = new_code_cell("from __future__ import annotations")
+    test = course.cell("test", "def f(x: no_such_name): ...\nf.__annotations__", grade=True, locked=True, points=1)
+    ran = new_notebook(cells=[future, test])
+    notebook.run(ran, warm, {}, {child.STUDENT: {}, child.TESTS: {}}, {}, apart=False)
+    assert ran.cells[1].outputs[0].data["text/plain"] == "{'x': 'no_such_name'}"
