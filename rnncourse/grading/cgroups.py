@@ -6,9 +6,12 @@ Only where the grader may write to the tree of groups, as root may; the limits o
 import contextlib
 import functools
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 PREFIX = "rnncourse-"  # and the number of the process of the grader's that made the group
+PATIENCE = 1.0  # seconds
 TREE = Path("/sys/fs/cgroup")
 FILES = {"memory": ("memory.limit_in_bytes", "memory.max"), "pids": ("pids.max", "pids.max")}  # of version 1 and 2
 
@@ -56,14 +59,19 @@ class Group:
                         if (folder / file).exists():
                             (folder / file).write_text(str(most))
 
-    def enter(self) -> None:
-        """Put the process that calls this into the group; its children will be in it too."""
-        for folder in self.folders:
-            with contextlib.suppress(OSError):
-                (folder / "cgroup.procs").write_text(str(os.getpid()))
+    @contextlib.contextmanager
+    def entrances(self) -> Iterator[list[int]]:
+        """Descriptors: a process that writes 0 to them is in the group, and so will its children be."""
+        with contextlib.ExitStack() as opened:
+            files = [opened.enter_context(open(folder / "cgroup.procs", "wb", buffering=0)) for folder in self.folders]
+            yield [file.fileno() for file in files]
 
     def remove(self) -> None:
-        """Remove the group, which its processes have left."""
+        """Remove the group, which its processes have left or are about to leave."""
+        until = time.monotonic() + PATIENCE
         for folder in self.folders:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+            while folder.exists() and time.monotonic() < until:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+                    break
+                time.sleep(0.01)

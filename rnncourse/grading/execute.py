@@ -12,7 +12,7 @@ from traitlets import Bool, Float
 from rnncourse.grading import child, notebook, spec
 from rnncourse.grading.confine import Limits
 from rnncourse.grading.folder import read_submission
-from rnncourse.grading.process import WarmProcess, WarmProcessDied
+from rnncourse.grading.process import Template, WarmProcess, WarmProcessDied
 from rnncourse.grading.settings import Sandbox
 from rnncourse.grading.submission import VARIABLES
 
@@ -49,6 +49,8 @@ class Execute(NbGraderPreprocessor):
 @functools.lru_cache(maxsize=1)
 def _warm_process(preload: tuple, private: tuple, limits: Limits, unsafe: bool) -> WarmProcess:
     """One warm process for all that this nbgrader grades."""
-    warm = WarmProcess(list(preload), list(private), limits, unsafe)
+    template = Template(list(preload), list(private), unsafe)
+    atexit.register(template.close)
+    warm = WarmProcess(template.wait(), limits)
     atexit.register(warm.close)
     return warm

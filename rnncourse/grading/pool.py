@@ -1,5 +1,6 @@
 """Who does the grading: processes of this machine, each with a warm process of its own."""
 
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.util
@@ -8,9 +9,10 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver
 
 from rnncourse.grading import confine, submission
-from rnncourse.grading.process import WarmProcess, WarmProcessDied
+from rnncourse.grading.process import Door, Template, WarmProcess, WarmProcessDied
 
 ATTEMPTS = 3  # for a submission over which a process of ours dies
 PATIENCE = 30.0  # seconds for the workers to end by themselves
@@ -19,26 +21,37 @@ Job = tuple[str, Callable[[], dict[str, bytes]]]  # a student, and what reads th
 
 
 class Worker:
-    """Grades one submission after the other with one warm process, which it replaces if it dies."""
+    """Grades one submission after the other with one warm process, which it replaces if it dies.
 
-    def __init__(self, spec: dict, limits: confine.Limits, unsafe: bool):
-        self.spec, self.limits, self.unsafe, self.warm = spec, limits, unsafe, None
+    The first is a copy of a template that others use too, if one is given; then the worker has a template of its own.
+    """
+
+    def __init__(self, spec: dict, limits: confine.Limits, unsafe: bool, door: Door | None = None):
+        self.spec, self.limits, self.unsafe, self.door = spec, limits, unsafe, door
+        self.template = self.warm = None
 
     def grade(self, student: str, files: dict[str, bytes]) -> dict:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 if self.warm is None:
-                    self.warm = WarmProcess(self.spec["preload"], self.spec["private"], self.limits, self.unsafe)
+                    self.warm = self._warm()
                 return submission.grade(self.spec, self.warm, student, files)
             except WarmProcessDied:
                 self.close()
                 if attempt == ATTEMPTS:
                     raise
 
+    def _warm(self) -> WarmProcess:
+        if self.door is None:
+            self.template = Template(self.spec["preload"], self.spec["private"], self.unsafe)
+            self.door = self.template.wait()
+        return WarmProcess(self.door, self.limits)
+
     def close(self) -> None:
-        if self.warm is not None:
-            self.warm.close()
-            self.warm = None
+        for one in (self.warm, self.template):
+            if one is not None:
+                one.close()
+        self.warm = self.template = self.door = None
 
 
 def run(jobs: Iterator[Job], spec: dict, limits: confine.Limits, unsafe: bool, processes: int) -> Iterator[tuple]:
@@ -62,11 +75,16 @@ def run(jobs: Iterator[Job], spec: dict, limits: confine.Limits, unsafe: bool, p
 class _Pool:
     """A pool of workers and what it is working on."""
 
-    def __init__(self, *settings):
-        *for_worker, self.processes = settings
+    def __init__(self, spec: dict, limits: confine.Limits, unsafe: bool, processes: int):
+        self.processes = processes
+        self.template, door = Template(spec["preload"], spec["private"], unsafe), None
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["rnncourse.grading.pool"])
-        self.executor = ProcessPoolExecutor(self.processes, context, _start_worker, tuple(for_worker))
+        forkserver.ensure_running()  # it and the template start side by side
+        with contextlib.suppress(WarmProcessDied):  # then each worker tries with a template of its own, and says why
+            door = self.template.wait()
+        for_worker = spec, limits, unsafe, door
+        self.executor = ProcessPoolExecutor(processes, context, _start_worker, for_worker)
         self.under_way: dict[Future, Job] = {}
 
     def __enter__(self):
@@ -81,6 +99,7 @@ class _Pool:
         patience.start()
         self.executor.shutdown(wait=True, cancel_futures=True)
         patience.cancel()
+        self.template.close()
 
     def kill(self) -> None:
         """End all workers: one that was started while the pool broke would wait for work for ever, and we for it."""
@@ -124,9 +143,9 @@ def _submit(pool: _Pool, job: Job, again: list[Job]) -> None:
 _worker: Worker | None = None
 
 
-def _start_worker(spec: dict, limits: confine.Limits, unsafe: bool) -> None:
+def _start_worker(spec: dict, limits: confine.Limits, unsafe: bool, door: Door | None) -> None:
     global _worker
-    _worker = Worker(spec, limits, unsafe)
+    _worker = Worker(spec, limits, unsafe, door)
     multiprocessing.util.Finalize(None, _worker.close, exitpriority=1)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
 

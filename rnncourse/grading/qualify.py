@@ -10,6 +10,7 @@ import copy
 import re
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from traitlets.utils.importstring import import_item
 from rnncourse.grading import child, notebook, spec
 from rnncourse.grading.confine import Limits
 from rnncourse.grading.coordinator import Course
-from rnncourse.grading.process import WarmProcess
+from rnncourse.grading.process import Template, WarmProcess
 from rnncourse.grading.settings import Qualification, Sandbox
 from rnncourse.grading.submission import VARIABLES, recognised, score
 
@@ -190,16 +191,16 @@ def qualify(course: Course, assignment: str) -> tuple[list[Finding], int, int]:
     more, settings = more_answers(course, assignment), Sandbox(config=course.config)
     imports = sorted({module for exercise in exercises for module in exercise.modules()})
     limits = Limits(settings.timeout, settings.memory << 20, total=10 * settings.timeout)
-    warm = WarmProcess(list(dict.fromkeys([*settings.preload, *imports])), settings.private, limits, unsafe=True)
-    found, tried = [], 0
-    try:
+    preload, found, tried = list(dict.fromkeys([*settings.preload, *imports])), [], 0
+    with (
+        closing(Template(preload, settings.private, unsafe=True)) as template,
+        closing(WarmProcess(template.wait(), limits)) as warm,
+    ):
         for exercise in exercises:
             own = {what: answers for what, answers in more.items() if answers.keys() & exercise.answers.keys()}
             tries = {SOLUTION: {}, EMPTY: exercise.empty, **own}
             found += findings(exercise, warm, tries)
             tried += len(tries)
-    finally:
-        warm.close()
     return found, tried, sum(len(exercise.tests) for exercise in exercises)
 
 

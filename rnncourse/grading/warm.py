@@ -2,7 +2,9 @@
 
 Started inside the sandbox as ``python -m rnncourse.grading.warm``, with one argument, a description in JSON. It has one
 thread, or its children could not be forked safely, and must never touch a GPU. Requests come in on a descriptor
-that the description names, each with the sockets of the child that is wanted.
+that the description names. The first process is the template: it is asked for copies of itself, one for each worker,
+and does nothing else. A copy answers the requests of its worker, which come with the sockets of the child that is
+wanted.
 """
 
 import contextlib
@@ -11,15 +13,16 @@ import importlib
 import importlib.util
 import json
 import os
-import select
 import signal
 import socket
 import sys
 import warnings
+from typing import NoReturn
 
 from rnncourse.grading import child, confine, wire
 from rnncourse.grading.shell import new_shell
 
+MOST_DESCRIPTORS = 4  # that come with a request
 WARMING_CELLS = ("1 + 1", "import asyncio", "def f(:", "1 / 0")  # no `await`: children need an event loop of their own
 
 
@@ -66,48 +69,57 @@ def _warm_shell(shell) -> None:
     shell.execution_count = 1
 
 
-def serve(warm: Warm, requests: socket.socket) -> None:
-    """Fork as asked until the grader goes away."""
+def serve(warm: Warm, requests: socket.socket) -> set[int]:
+    """Fork as asked until those who ask have gone; the processes that were forked and have not been ended."""
     namespace = os.open("/proc/self/ns/pid", os.O_RDONLY) if warm.confined else None
-    woken, wake = os.pipe()
-    for end in (woken, wake):
-        os.set_blocking(end, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    forked = set()
     while True:
-        ready, _, _ = select.select([requests, woken], [], [])
-        if woken in ready:
-            os.read(woken, 4096)
-            _report_the_dead(requests)
-        if requests in ready:
-            data, descriptors, _, _ = socket.recv_fds(requests, 1 << 16, 2)
-            if not data:
-                return
-            _do(warm, json.loads(data), descriptors, requests, namespace)
+        data, descriptors, _, _ = socket.recv_fds(requests, 1 << 16, MOST_DESCRIPTORS)
+        if not data:
+            return forked
+        request = json.loads(data)
+        if request["do"] == "answer":
+            requests.send(json.dumps({"event": "answer"}).encode())
+        elif request["do"] == "signal":
+            _signal(forked, request["process"], request["signal"])
+        elif request["do"] == "copy":
+            forked.add(os.fork() or _become_copy(warm, requests, *descriptors))
+        else:
+            if namespace is not None:
+                confine.next_child_alone(namespace)
+            process = os.fork() or _become_child(warm, descriptors)
+            forked.add(process)
+            requests.send(json.dumps({"event": "forked", "process": process}).encode())
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
-def _do(warm, request: dict, descriptors: list[int], requests: socket.socket, namespace) -> None:
-    if request["do"] == "signal":
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(request["process"], request["signal"])
-        return
-    if request["do"] == "answer":
-        requests.send(json.dumps({"event": "answer"}).encode())
-        return
-    if namespace is not None:
-        confine.next_child_alone(namespace)
-    process = os.fork()
-    if process == 0:
-        _become_child(warm, descriptors)
-    for descriptor in descriptors:
-        os.close(descriptor)
-    requests.send(json.dumps({"event": "forked", "process": process}).encode())
+def _signal(forked: set[int], process: int, number: int) -> None:
+    if process in forked:  # until it has been waited for, its number is no one else's
+        os.kill(process, number)
+        if number == signal.SIGKILL:
+            os.waitpid(process, 0)
+            forked.remove(process)
 
 
-def _become_child(warm, descriptors: list[int]) -> None:
+def _become_copy(warm: Warm, template: socket.socket, requests: int, *groups: int) -> NoReturn:
+    """Serve one worker. `groups` are open on the files by which a process enters a control group."""
     try:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        template.close()
+        if sys.platform == "linux":
+            confine.die_with_parent()
+        for group in groups:
+            with contextlib.suppress(OSError):
+                os.write(group, b"0")
+        own = socket.socket(fileno=requests)
+        own.send(json.dumps({"event": "warm", "process": os.getpid(), "confined": warm.confined}).encode())
+        serve(warm, own)
+    finally:
+        os._exit(0)
+
+
+def _become_child(warm: Warm, descriptors: list[int]) -> NoReturn:
+    try:
         if sys.platform == "linux":
             confine.die_with_parent()
         child.main(warm, *descriptors)
@@ -127,27 +139,15 @@ def _last_words(text: str, *controls: int) -> None:
             continue
 
 
-def _report_the_dead(requests: socket.socket) -> None:
-    while True:
-        try:
-            process, status, usage = os.wait4(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if process == 0:
-            return
-        report = {"event": "ended", "process": process, "status": status, "cpu": usage.ru_utime + usage.ru_stime}
-        with contextlib.suppress(OSError):  # the grader may have gone
-            requests.send(json.dumps(report).encode())
-
-
 def main() -> None:
     description = json.loads(sys.argv[1])
     requests = socket.socket(fileno=description["requests"])
     warm = Warm(description)
     gc.collect()
     gc.freeze()  # or the collector's marks would copy the children's memory
-    requests.send(json.dumps({"event": "warm", "process": os.getpid()}).encode())
-    serve(warm, requests)
+    requests.send(json.dumps({"event": "warm"}).encode())
+    for copy in serve(warm, requests):
+        os.waitpid(copy, 0)  # or the system would not count the time that it took
 
 
 if __name__ == "__main__":

@@ -249,14 +249,14 @@ def worker(handed_in):
     made.close()
 
 
-@pytest.mark.parametrize("which", [0, 2])  # the outermost process of the sandbox, or Python inside its first
+@pytest.mark.parametrize("which", [0, 2, 3])  # the outermost process of the sandbox, the template, or its copy
 def test_a_warm_process_killed_in_mid_run_costs_the_student_nothing(worker, monkeypatch, which):
     worker, files = worker
     run_cell, killed = notebook._Runner.run_cell, []
 
     def killing(self, index, cell, kind):
         if index == 4 and not killed:
-            inside = psutil.Process(self.warm.program.pid)
+            inside = psutil.Process(worker.template.program.pid)
             killed.append([inside, *workers(inside, "warm process")][which])
             killed[0].kill()
         run_cell(self, index, cell, kind)
@@ -269,13 +269,14 @@ def test_a_warm_process_killed_in_mid_run_costs_the_student_nothing(worker, monk
 
 
 def test_a_warm_process_that_dies_over_a_request_it_has_not_read_is_dead():
-    warm = process.WarmProcess([], [], Limits(), unsafe=True)
-    warm.requests.close()
-    warm.requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    warm.requests.send(b"never read")
-    theirs.close()
-    with pytest.raises(process.WarmProcessDied, match="ended"):
-        warm._hear("answer", 2.0)
+    with contextlib.closing(process.Template([], [], unsafe=True)) as template:
+        warm = process.WarmProcess(template.wait(), Limits())
+        warm.requests.close()
+        warm.requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        warm.requests.send(b"never read")
+        theirs.close()
+        with pytest.raises(process.WarmProcessDied, match="ended"):
+            warm._hear("answer", 2.0)
 
 
 def test_a_sandbox_killed_while_it_starts_leaves_nothing_and_is_not_waited_for(monkeypatch):
@@ -283,7 +284,7 @@ def test_a_sandbox_killed_while_it_starts_leaves_nothing_and_is_not_waited_for(m
     monkeypatch.setattr(process.sandbox, "command", lambda program, packages: holds_on)
     monkeypatch.setattr(process.sandbox, "layers", lambda: dict.fromkeys(("namespaces", "seccomp"), ""))
     with pytest.raises(process.WarmProcessDied, match=r"ended\. halfway"):
-        process.WarmProcess([], [], Limits())
+        process.Template([], []).wait()
     left = [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "1000"]]
     assert not psutil.wait_procs(left, 10)[1]  # killed, it is a zombie until the system's first process looks
 

@@ -1,5 +1,6 @@
 """What a submission prints while a test calls it."""
 
+import contextlib
 import os
 
 import course
@@ -9,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from rnncourse.grading import child, notebook
 from rnncourse.grading.confine import Limits
-from rnncourse.grading.process import WarmProcess
+from rnncourse.grading.process import Template, WarmProcess
 
 LONG = 60_000  # characters: as much as is held back for one message
 
@@ -19,9 +20,11 @@ def warm():
     """On one core, where the processes come in an order that two cores seldom show."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
-    warm = WarmProcess([], [], Limits(), unsafe=True)
-    yield warm
-    warm.close()
+    with (
+        contextlib.closing(Template([], [], unsafe=True)) as template,
+        contextlib.closing(WarmProcess(template.wait(), Limits())) as warm,
+    ):
+        yield warm
     os.sched_setaffinity(0, cores)
 
 

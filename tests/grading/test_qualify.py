@@ -1,5 +1,6 @@
 """A test that says one thing in one process and another in two is found, and the reason is named."""
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rnncourse.check import matrix
 from rnncourse.grading import qualify
 from rnncourse.grading.confine import Limits
 from rnncourse.grading.coordinator import Course
-from rnncourse.grading.process import WarmProcess
+from rnncourse.grading.process import Template, WarmProcess
 
 ROOT = Path(__file__).parents[2]
 ANSWERS = """
@@ -75,9 +76,11 @@ def opened(root, answer: str, test: str) -> qualify.Exercise:
 
 @pytest.fixture(scope="module")
 def warm():
-    process = WarmProcess(["numpy", "torch"], [], Limits(), unsafe=True)
-    yield process
-    process.close()
+    with (
+        contextlib.closing(Template(["numpy", "torch"], [], unsafe=True)) as template,
+        contextlib.closing(WarmProcess(template.wait(), Limits())) as process,
+    ):
+        yield process
 
 
 @pytest.mark.parametrize("word", DEPEND_ON_THE_PROCESS)
