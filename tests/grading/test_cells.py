@@ -1,12 +1,14 @@
 """What is worked out of the instructor's cells before they run."""
 
 import marshal
+import subprocess
+import sys
 
 import course
 import pytest
 from nbformat.v4 import new_code_cell
 
-from rnncourse.grading import notebook
+from rnncourse.grading import notebook, spec
 
 CELLS = {  # source: (the names that it reads, whether it is compiled beforehand)
     "assert double(1) == two": (["double", "two"], True),
@@ -38,3 +40,20 @@ def test_a_compiled_cell_does_what_its_source_does(capsys):
 
 def test_a_students_cell_is_not_looked_at():
     assert notebook.about(new_code_cell("assert double(1) == two")) == {"reads": [], "code": None}
+
+
+@pytest.mark.parametrize("call", ["torch.optim.SGD([x])", "y.backward(x)", "torch.autograd.grad(y, x, x)"])
+def test_what_pytorch_imports_late_is_known(call):
+    [module] = spec.modules(call)
+    program = f"""
+import sys, torch
+x = torch.ones(3, requires_grad=True); y = 2 * x
+assert {module!r} not in sys.modules
+{call}
+assert {module!r} in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_other_calls_of_pytorch_import_nothing_late():
+    assert spec.modules("loss.backward()\nclip_grad_norm_(p, 1)\nx.requires_grad_()") == set()
