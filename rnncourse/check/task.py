@@ -6,8 +6,10 @@ teacher (who sees how many students made which).
 """
 
 import copy
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,8 +62,8 @@ class Task:
         namespace = {"np": np, "torch": torch}
         for used in self.uses:
             mistaken = mistaken_use is not None and mistaken_use[0] is used
-            exec(edited(used.source, mistaken_use[1]) if mistaken else used.source, namespace)
-        exec(self.source if source is None else source, namespace)
+            exec(_compiled(edited(used.source, mistaken_use[1]) if mistaken else used.source), namespace)
+        exec(_compiled(self.source if source is None else source), namespace)
         return namespace[self.name]
 
     def outcomes(self, answer) -> Iterator[Outcome]:
@@ -69,13 +71,19 @@ class Task:
         if self.cases is None:
             yield _by_hand(answer)
         elif callable(answer):
-            yield from (call(answer, case) for case in self.cases())
+            own = unaided(answer)
+            yield from (call(own, case) for case in self.cases())
         else:
             yield _no_outcome(f"it should be a function, but is {answer!r}.")
 
     def parts(self, value) -> tuple:
         """A returned value as a tuple with one entry an output, however it is nested, as in ``h, (h, c)``."""
         return tuple(_leaves(value)) if len(self.outputs) > 1 else (value,)
+
+
+@functools.lru_cache
+def _compiled(source: str) -> CodeType:
+    return compile(source, "<string>", "exec")  # the name that `exec` itself gives
 
 
 def _by_hand(answer) -> Outcome:
@@ -92,12 +100,12 @@ def _no_outcome(sentence: str) -> Outcome:
 
 
 def call(function: Callable, arguments: dict) -> Outcome:
-    """Call and watch: neither an exception nor a modified argument nor a ready-made network goes unseen."""
+    """Call and watch: neither an exception nor a modified argument goes unseen."""
     before = copy.deepcopy(arguments)
     value = error = None
     try:
         with np.errstate(all="ignore"):  # a wrong formula may overflow: it is judged, not warned about
-            value = unaided(function)(**arguments)
+            value = function(**arguments)
     except Exception as exception:
         error = exception
     changed = tuple(name for name in before if not _same(before[name], arguments[name]))

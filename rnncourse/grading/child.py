@@ -75,29 +75,27 @@ class Child:
 class StudentsChild(Child):
     def __init__(self, warm, control, conversation, job):
         super().__init__(warm, control, conversation, job)
-        self.peer = peers.students_end(conversation, self.shell.user_ns, warm.private, self.flush)
+        self.peer = peers.students_end(conversation, self.shell.user_ns, warm.private, self.asked_for, self.flush)
 
     def work(self) -> None:
         while True:
             try:
-                select.select([self.control, self.peer.sock], [], [])
-                if not self.commanded():
+                ready, _, _ = select.select([self.control, self.peer.sock], [], [])
+                if self.control not in ready:
                     self.peer.serve_next()
                 elif not self.obey(self.command()):
                     return
             except KeyboardInterrupt:  # it came too late: what it was to stop has ended
                 continue
 
-    def commanded(self) -> bool:
-        """Whether the grader has sent something. It comes first: a question may be about the cell that it names."""
-        return bool(select.select([self.control], [], [], 0)[0])
+    def asked_for(self, cell: int) -> None:
+        """The first of a test's questions begins its cell here, too."""
+        if cell != self.cell:
+            self.about(cell)
 
     def obey(self, command: dict) -> bool:
         if command["do"] == "run":
             self.run(command["cell"], command["source"], command["code"])
-        elif command["do"] == "about":
-            self.about(command["cell"])
-            self.tell(event="ready", cell=command["cell"])
         return command["do"] != "stop"
 
 
@@ -121,6 +119,7 @@ class TestsChild(Child):
             if command["do"] == "claim":
                 self.claim(command["names"], command["imports"])
             else:
+                self.peer.cell = command["cell"]
                 try:
                     self.bind(command["reads"])
                 except KeyboardInterrupt:

@@ -113,8 +113,6 @@ class _Runner:
         cell.outputs, cell.execution_count = [], self.count
         outputs = _Outputs(cell, kind)
         if kind == "test":
-            if self.apart:
-                self.student.send(do="about", cell=index)
             self._finish(index, self.tests, cell, outputs)
         else:
             self._finish(index, self.student, cell, outputs)

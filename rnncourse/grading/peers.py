@@ -19,12 +19,17 @@ from rnncourse.grading.values import Codec, write_back
 CALL, NAMES, ATTRIBUTE, SET_ATTRIBUTE, ITEM, SET_ITEM, LENGTH, ITERATOR, NEXT, TEXT, TRUTH, WRAP = range(12)
 
 
+def _nothing(*arguments) -> None:
+    pass
+
+
 class Peer:
     """One end of the conversation."""
 
-    def __init__(self, sock: socket.socket, stand_in: type, operations: dict, flush: Callable = lambda: None):
-        self.sock, self.operations, self.flush = sock, operations, flush
+    def __init__(self, sock: socket.socket, stand_in: type, operations: dict, about=_nothing, flush=_nothing):
+        self.sock, self.operations, self.about, self.flush = sock, operations, about, flush
         self.codec = Codec(functools.partial(stand_in, self), lambda v: _number(v) if type(v) in STAND_INS else None)
+        self.cell = None  # for which one asks, as the other end is told
         self.dead = None  # why nothing can be asked any more
 
     def ask(self, operation: int, *arguments, **named):
@@ -33,7 +38,8 @@ class Peer:
             raise errors.DeadKernelError(self.dead)
         everything = [*arguments, *named.values()]
         blobs, arrays = self.codec.noting(lambda: [self.codec.pack(a) for a in everything])
-        self._send(["ask", operation, blobs[: len(arguments)], list(named), blobs[len(arguments) :], np.geterr()])
+        before, after = blobs[: len(arguments)], blobs[len(arguments) :]
+        self._send(["ask", operation, before, list(named), after, np.geterr(), self.cell])
         answer = self._answer()
         try:
             for index, blob in answer["changed"]:
@@ -51,7 +57,7 @@ class Peer:
         """The next answer; what the other end asks before it is done here in the meantime."""
         while True:
             message = self._receive()
-            if isinstance(message, list) and message[:1] == ["ask"] and len(message) == 6:
+            if isinstance(message, list) and message[:1] == ["ask"] and len(message) == 7:
                 self.serve(message)
             elif isinstance(message, dict):
                 return message
@@ -60,7 +66,8 @@ class Peer:
 
     def serve(self, message: list) -> None:
         """Do what the other end asks and send the result."""
-        _, operation, blobs, names, named_blobs, floating_point = message
+        _, operation, blobs, names, named_blobs, floating_point, cell = message
+        self.about(cell)
         answer = {"changed": []}
         values, before = [], [*blobs, *named_blobs]
         try:
@@ -203,11 +210,13 @@ def _number(value) -> int:
     return object.__getattribute__(value, "_number")
 
 
-def students_end(sock: socket.socket, namespace: dict, private: dict, flush: Callable) -> Peer:
+def students_end(
+    sock: socket.socket, namespace: dict, private: dict, about: Callable = _nothing, flush: Callable = _nothing
+) -> Peer:
     """The end that answers, from what the student's cells have put into `namespace`.
 
     `private` holds modules, by name, that were loaded apart from those that the student can reach by importing.
-    `flush` sends on what was printed.
+    `about` is told for which cell a question is, before it is answered; `flush` sends on what was printed.
     """
 
     def wrap(function, module, name):
@@ -234,5 +243,6 @@ def students_end(sock: socket.socket, namespace: dict, private: dict, flush: Cal
             TRUTH: bool,
             WRAP: wrap,
         },
+        about,
         flush,
     )

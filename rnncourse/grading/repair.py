@@ -31,7 +31,9 @@ class SubmissionExporter(NotebookExporter):
 
 def read_notebook(content: bytes) -> NotebookNode:
     """The submitted notebook. Raises whatever a stranger's file can raise."""
-    return nbformat.from_dict(storable(nbformat.reads(content.decode("utf-8"), as_version=4)))
+    text = content.decode("utf-8")
+    notebook = nbformat.reads(text, as_version=4)
+    return nbformat.from_dict(storable(notebook)) if "\\u" in text else notebook  # what cannot be stored is escaped
 
 
 def blank_notebook(filename: str, error: Exception) -> tuple[NotebookNode, str]:

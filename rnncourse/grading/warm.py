@@ -8,6 +8,7 @@ wanted.
 """
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import importlib.util
@@ -17,11 +18,13 @@ import signal
 import socket
 import sys
 import warnings
+from pathlib import Path
 from typing import NoReturn
 
 from rnncourse.grading import child, confine, wire
 from rnncourse.grading.shell import new_shell
 
+LARGE_PAGE, MADV_COLLAPSE = 2 << 20, 25
 MOST_DESCRIPTORS = 4  # that come with a request
 WARMING_CELLS = ("1 + 1", "import asyncio", "def f(:", "1 / 0")  # no `await`: children need an event loop of their own
 
@@ -66,6 +69,20 @@ def _warm_shell(shell) -> None:
     sys.stdout, sys.stderr = standard
     shell.reset(new_session=True)
     shell.execution_count = 1
+
+
+def use_large_pages() -> None:
+    """Gather this process's memory in pages of 2 MiB: a fork then has less to copy, and its end less to undo.
+
+    A request, which only a newer Linux (6.1) heeds: nothing depends on it.
+    """
+    memory = (line.split() for line in Path("/proc/self/maps").read_text().splitlines())
+    for span, rights, _, _, inode, *name in memory:
+        if "w" in rights and inode == "0" and name in ([], ["[heap]"]):
+            start, end = (int(address, 16) for address in span.split("-"))
+            start, end = -(-start // LARGE_PAGE) * LARGE_PAGE, end // LARGE_PAGE * LARGE_PAGE
+            if start < end:
+                confine.libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_COLLAPSE)
 
 
 def serve(warm: Warm, requests: socket.socket) -> set[int]:
@@ -144,6 +161,8 @@ def main() -> None:
     warm = Warm(description)
     gc.collect()
     gc.freeze()  # or the collector's marks would copy the children's memory
+    if sys.platform == "linux":
+        use_large_pages()
     requests.send(json.dumps({"event": "warm"}).encode())
     for copy in serve(warm, requests):
         os.waitpid(copy, 0)  # or the system would not count the time that it took

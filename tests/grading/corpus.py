@@ -305,7 +305,7 @@ SCORES = {  # wrong answers that are to count as right
     ),
     "forged-answers": attack(forged({"changed": [], "value": b"\xc3"}, {"changed": [], "value": b"\x06"})),
     "forged-questions": attack(
-        forged(["ask", 0, [b"\xd7\x12" + bytes(8)], [], [], {}], ["ask", 1, [b"\x91\xa6secret"], [], [], {}])
+        forged(["ask", 0, [b"\xd7\x12" + bytes(8)], [], [], {}, 9], ["ask", 1, [b"\x91\xa6secret"], [], [], {}, 9])
     ),
     "displayhook": attack(
         double="""
