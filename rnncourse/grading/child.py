@@ -21,7 +21,6 @@ from IPython.core.error import StdinNotImplementedError
 from rnncourse.grading import confine, peers, wire
 from rnncourse.grading.shell import Stream
 
-STUDENT, TESTS = "student", "tests"
 CONTROL, CONVERSATION = 1022, 1023  # the only descriptors that a child keeps, beside 0, 1 and 2
 
 
@@ -31,7 +30,6 @@ class Child:
     def __init__(self, warm, control: socket.socket, conversation: socket.socket, job: dict):
         self.shell, self.control, self.process = warm.shell, control, os.getpid()
         self.limits, self.cell = confine.Limits(**job["limits"]), None
-        self.before = set(self.shell.user_ns)
         warm.outlet.emit = self.emit
         self.streams = [Stream(name, self.emit, self.limits.output) for name in ("stdout", "stderr")]
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = self.streams
@@ -175,7 +173,7 @@ def main(warm, control: int, conversation: int) -> None:
     _write_files(folder, job["files"])
     os.environ.update(job["environment"], HOME=folder, TMPDIR=_made(os.path.join(os.path.dirname(folder), "tmp")))
     _fresh_random_numbers()
-    child = (StudentsChild if job["role"] == STUDENT else TestsChild)(warm, control, conversation, job)
+    child = (StudentsChild if job["role"] == wire.STUDENT else TestsChild)(warm, control, conversation, job)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     builtins.input = _no_input
     confine.limit_resources(limits)

@@ -18,6 +18,7 @@ from rnncourse.grading.coordinator import CannotRecord, Coordinator, Course, Row
 from rnncourse.grading.settings import Sandbox
 
 GRADED, INCOMPLETE, IMPOSSIBLE = 0, 1, 2  # exit codes
+BETWEEN = 0.1  # seconds between two drawings of the progress bar
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -112,17 +113,24 @@ def _say_what_holds(console: Console, unsafe: bool) -> None:
 
 
 def _watched(results, total: int, console: Console):
-    """The results, with a progress bar: rate, remaining time and failures so far."""
-    columns = (BarColumn(), MofNCompleteColumn(), TaskProgressColumn(), TextColumn("{task.fields[rate]:.1f}/s"))
-    more = (TimeRemainingColumn(), TextColumn("{task.fields[failed]} failed"))
-    started, failed = time.monotonic(), 0
-    with Progress(TextColumn("Grading"), *columns, *more, console=console, transient=True) as progress:
+    """The results, with a progress bar: rate, remaining time and failures so far.
+
+    It is drawn when a result comes, and not by a thread, beside which workers could not be forked.
+    """
+    done_so_far = (TextColumn("Grading"), BarColumn(), MofNCompleteColumn(), TaskProgressColumn())
+    rate, failures = TextColumn("{task.fields[rate]:.1f}/s"), TextColumn("{task.fields[failed]} failed")
+    columns = (*done_so_far, rate, TimeRemainingColumn(), failures)
+    started, shown, failed = time.monotonic(), 0.0, 0
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
         bar = progress.add_task("", total=total, rate=0.0, failed=0)
         for done, (student, result) in enumerate(results, start=1):
             yield student, result
             failed += isinstance(result, Exception)
             rate = done / (time.monotonic() - started)
             progress.update(bar, completed=done, rate=rate, failed=failed)
+            if time.monotonic() - shown > BETWEEN:
+                progress.refresh()
+                shown = time.monotonic()
 
 
 def _write_feedback(course: Course, rows: list[Row], assignment: str, console: Console) -> None:

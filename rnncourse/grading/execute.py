@@ -9,7 +9,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Float
 
-from rnncourse.grading import child, notebook, spec
+from rnncourse.grading import notebook, spec, wire
 from rnncourse.grading.confine import Limits
 from rnncourse.grading.folder import read_submission
 from rnncourse.grading.process import Template, WarmProcess, WarmProcessDied
@@ -28,7 +28,7 @@ class Execute(NbGraderPreprocessor):
         with Gradebook(record["db_url"]) as gradebook:
             found = spec.read(CourseDirectory(config=self.config), record["assignment"], gradebook, self.config)
         files = read_submission(Path(resources["metadata"]["path"]), ["*.ipynb"])[0]
-        both = {child.STUDENT: files, child.TESTS: files}
+        both = {wire.STUDENT: files, wire.TESTS: files}
         claims = found["notebooks"][record["notebook"]]["claims"]
         try:
             ran = notebook.run(submitted, self._warm(found), claims, both, VARIABLES)

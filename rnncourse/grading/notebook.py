@@ -12,11 +12,10 @@ import warnings
 from dataclasses import dataclass, field
 
 import nbformat
-from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbgrader import utils
 
-from rnncourse.grading import child, wire
+from rnncourse.grading import wire
 from rnncourse.grading.process import Child, WarmProcess
 from rnncourse.grading.text import storable
 
@@ -54,10 +53,17 @@ def _about(source: str) -> dict:
 def _names(source: str) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they are for whoever runs the cell
-        for python in (source, TransformerManager().transform_cell(source)):  # some lines may be IPython's own
+        for python in (lambda: source, lambda: _transformed(source)):
             with contextlib.suppress(SyntaxError):
-                return sorted({node.id for node in ast.walk(ast.parse(python)) if isinstance(node, ast.Name)})
+                return sorted({node.id for node in ast.walk(ast.parse(python())) if isinstance(node, ast.Name)})
     return []
+
+
+def _transformed(source: str) -> str:
+    """What IPython makes of lines that are its own."""
+    from IPython.core.inputtransformer2 import TransformerManager  # which takes long to import
+
+    return TransformerManager().transform_cell(source)
 
 
 def compiled(source: str) -> bytes | None:
@@ -95,7 +101,7 @@ def run(
                 runner.run_cell(index, cell, kind)
                 claim = claims.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
                 if claim and apart:
-                    children[child.TESTS].send(do="claim", **claim)
+                    children[wire.TESTS].send(do="claim", **claim)
         if any(one.ended for one in children.values()):
             warm.check()  # if it has gone, that was no fault of the student's
     return runner.ran
@@ -104,8 +110,8 @@ def run(
 class _Runner:
     def __init__(self, notebook: NotebookNode, warm: WarmProcess, children: dict[str, Child], apart: bool):
         self.warm, self.ran, self.count, self.apart = warm, Ran(), 0, apart
-        self.student = children[child.STUDENT]
-        self.tests = children[child.TESTS] if apart else self.student
+        self.student = children[wire.STUDENT]
+        self.tests = children[wire.TESTS] if apart else self.student
         self.until = time.monotonic() + warm.limits.total
 
     def run_cell(self, index: int, cell: NotebookNode, kind: str) -> None:

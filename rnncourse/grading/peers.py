@@ -16,7 +16,7 @@ import numpy as np
 from rnncourse.grading import errors, wire
 from rnncourse.grading.values import Codec, write_back
 
-CALL, NAMES, ATTRIBUTE, SET_ATTRIBUTE, ITEM, SET_ITEM, LENGTH, ITERATOR, NEXT, TEXT, TRUTH, WRAP = range(12)
+CALL, NAMES, ATTRIBUTE, SET_ATTRIBUTE, ITEM, SET_ITEM, LENGTH, ITERATOR, NEXT, TEXT, TRUTH, CALL_WRAPPED = range(12)
 
 
 def _nothing(*arguments) -> None:
@@ -176,9 +176,22 @@ class RemoteFunction(Remote):
     def __call__(self, *arguments, **named):
         return self._peer.ask(CALL, self, *arguments, **named)
 
-    def wrapped_there(self, module: str, name: str) -> "RemoteFunction":
+    def wrapped_there(self, module: str, name: str) -> "WrappedFunction":
         """This function wrapped by ``module.name``, in the student's process: for what watches a call from nearby."""
-        return self._peer.ask(WRAP, self, module, name)
+        return WrappedFunction(self, module, name)
+
+
+class WrappedFunction(RemoteFunction):
+    """Stands for something of the student's that can be called and is to be wrapped there."""
+
+    __slots__ = ("_wrapper",)
+
+    def __init__(self, function: RemoteFunction, module: str, name: str):
+        super().__init__(function._peer, function._number, function.__name__)
+        object.__setattr__(self, "_wrapper", (module, name))
+
+    def __call__(self, *arguments, **named):
+        return self._peer.ask(CALL_WRAPPED, *self._wrapper, self, *arguments, **named)
 
 
 def stand_in(peer: Peer, number: int, what: str, name: str) -> Remote:
@@ -203,7 +216,7 @@ class Callback:
         return self._peer.ask(CALL, self, *arguments, **named)
 
 
-STAND_INS = (Remote, RemoteFunction, Callback)
+STAND_INS = (Remote, RemoteFunction, WrappedFunction, Callback)
 
 
 def _number(value) -> int:
@@ -219,9 +232,9 @@ def students_end(
     `about` is told for which cell a question is, before it is answered; `flush` sends on what was printed.
     """
 
-    def wrap(function, module, name):
-        found = private.get(module) or importlib.import_module(module)
-        return getattr(found, name)(function)
+    def call_wrapped(module, name, function, *arguments, **named):
+        wrapper = getattr(private.get(module) or importlib.import_module(module), name)
+        return wrapper(function)(*arguments, **named)
 
     def names(wanted):
         return {name: namespace[name] for name in wanted if name in namespace}
@@ -241,7 +254,7 @@ def students_end(
             NEXT: next,
             TEXT: str,
             TRUTH: bool,
-            WRAP: wrap,
+            CALL_WRAPPED: call_wrapped,
         },
         about,
         flush,

@@ -5,11 +5,11 @@ import multiprocessing
 import multiprocessing.connection
 import multiprocessing.util
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import forkserver
 
 from rnncourse.grading import confine, submission
 from rnncourse.grading.process import Door, Template, WarmProcess, WarmProcessDied
@@ -72,19 +72,25 @@ def run(jobs: Iterator[Job], spec: dict, limits: confine.Limits, unsafe: bool, p
                         yield job[0], WarmProcessDied(f"a process of the grader died {ATTEMPTS} times over it")
 
 
+def _context() -> multiprocessing.context.BaseContext:
+    """How workers are started: as forks of this process, which has imported everything, unless it has other threads."""
+    if sys.platform == "linux" and threading.active_count() == 1:
+        return multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["rnncourse.grading.pool"])
+    return context
+
+
 class _Pool:
     """A pool of workers and what it is working on."""
 
     def __init__(self, spec: dict, limits: confine.Limits, unsafe: bool, processes: int):
         self.processes = processes
         self.template, door = Template(spec["preload"], spec["private"], unsafe), None
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["rnncourse.grading.pool"])
-        forkserver.ensure_running()  # it and the template start side by side
         with contextlib.suppress(WarmProcessDied):  # then each worker tries with a template of its own, and says why
             door = self.template.wait()
         for_worker = spec, limits, unsafe, door
-        self.executor = ProcessPoolExecutor(processes, context, _start_worker, for_worker)
+        self.executor = ProcessPoolExecutor(processes, _context(), _start_worker, for_worker)
         self.under_way: dict[Future, Job] = {}
 
     def __enter__(self):

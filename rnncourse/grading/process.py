@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from rnncourse.grading import cgroups, child, confine, sandbox, wire
+from rnncourse.grading import cgroups, confine, sandbox, wire
 
 WARM_UP = 120.0  # seconds; importing torch on a busy machine
 LOOK = 1.0  # seconds after which to look whether it is still there
@@ -176,7 +176,7 @@ class WarmProcess:
         """The two children for one notebook, by role; on the way out they are killed and gone."""
         forked = {}
         try:
-            for role, end in zip((child.STUDENT, child.TESTS), socket.socketpair(), strict=True):
+            for role, end in zip((wire.STUDENT, wire.TESTS), socket.socketpair(), strict=True):
                 with end:  # only the children keep the conversation open: when one ends, the other knows
                     forked[role] = self._fork(role, end, files[role], variables)
             yield forked

@@ -20,7 +20,7 @@ from nbgrader import utils
 from nbgrader.preprocessors import ClearSolutions
 from traitlets.utils.importstring import import_item
 
-from rnncourse.grading import child, notebook, spec
+from rnncourse.grading import notebook, spec, wire
 from rnncourse.grading.confine import Limits
 from rnncourse.grading.coordinator import Course
 from rnncourse.grading.process import Template, WarmProcess
@@ -117,7 +117,7 @@ class Exercise:
         self.pattern = Sandbox(config=course.config).diagnosis
         given = spec.given_files(path.parent, course.dirs, [])
         files = {name: base64.b64decode(content) for name, content in given.items()}
-        self.files = {child.STUDENT: files, child.TESTS: files}
+        self.files = {wire.STUDENT: files, wire.TESTS: files}
 
     def modules(self) -> set[str]:
         """What the cells that are not the student's import."""

@@ -39,9 +39,8 @@ class Recorder:
             self._set_scores(results)
             self.db.flush()
             self._set_penalties(submissions)
-            self.db.commit()
-            self.db.expire_all()
-            outcome = {s.student_id: (s.score, bool(s.needs_manual_grade)) for s in submissions.values()}
+            self.db.flush()
+            outcome = self._outcome(list(submissions))
             self.db.commit()
             self.db.expunge_all()
             return outcome
@@ -54,6 +53,13 @@ class Recorder:
             SubmittedAssignment.assignment_id == self.assignment, SubmittedAssignment.student_id.in_(students)
         )
         return {submission.student_id: submission for submission in self.db.execute(query).scalars()}
+
+    def _outcome(self, students: list[str]) -> dict[str, tuple[float, bool]]:
+        found = SubmittedAssignment
+        query = select(found.student_id, found.score, found.needs_manual_grade).where(
+            found.assignment_id == self.assignment, found.student_id.in_(students)
+        )
+        return {student: (score, bool(by_hand)) for student, score, by_hand in self.db.execute(query)}
 
     def _make_rows(self, students: list[str]) -> None:
         """Students, submissions, grades and comments not there yet, as nbgrader's `add_submission` makes them."""
@@ -124,6 +130,8 @@ class Recorder:
         assign = AssignLatePenalties(config=self.config)
         assign.init_plugin()
         for student, submission in submissions.items():
+            if submission.duedate is None:  # then nothing is late
+                continue
             self.db.refresh(submission)
             late = submission.total_seconds_late
             for notebook in submission.notebooks if late > 0 else []:

@@ -32,7 +32,7 @@ class SubmissionExporter(NotebookExporter):
 def read_notebook(content: bytes) -> NotebookNode:
     """The submitted notebook. Raises whatever a stranger's file can raise."""
     text = content.decode("utf-8")
-    notebook = nbformat.reads(text, as_version=4)
+    notebook = nbformat.convert(nbformat.reader.reads(text), to_version=4)  # it is validated when it has been mended
     return nbformat.from_dict(storable(notebook)) if "\\u" in text else notebook  # what cannot be stored is escaped
 
 

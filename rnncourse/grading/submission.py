@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from nbgrader import preprocessors, utils
 from traitlets.config import Config
 
-from rnncourse.grading import child, notebook, repair
+from rnncourse.grading import notebook, repair, wire
 from rnncourse.grading.folder import digest
 from rnncourse.grading.process import WarmProcess
 from rnncourse.grading.spec import SpecGradebook
@@ -60,7 +60,7 @@ def _grade_notebook(spec: dict, name: str, warm: WarmProcess, student: str, file
             blank = record.get("checksum") == utils.compute_checksum(cell) and not utils.is_task(cell)
             comments[record["grade_id"]] = "No response." if blank else None
     return {
-        "content": nbformat.writes(cleaned).encode(),
+        "content": nbformat.v4.writes(cleaned).encode(),
         "scores": scores,
         "comments": comments,
         "recognised": recognised(cleaned, spec["diagnosis"]),
@@ -81,7 +81,7 @@ def working_files(spec: dict, files: dict[str, bytes]) -> dict[str, dict[str, by
     given = {name: base64.b64decode(content) for name, content in spec["files"].items()}
     handed_in = {name: content for name, content in files.items() if not name.endswith(".ipynb") and is_safe(name)}
     both = {**handed_in, **given}
-    return {child.STUDENT: both, child.TESTS: both}
+    return {wire.STUDENT: both, wire.TESTS: both}
 
 
 def is_safe(name: str) -> bool:

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from rnncourse.grading import child, notebook
+from rnncourse.grading import notebook, wire
 from rnncourse.grading.confine import Limits
 from rnncourse.grading.process import Template, WarmProcess
 
@@ -33,7 +33,7 @@ def test_it_stands_in_the_cell_of_that_test(warm, test):
     answer = new_code_cell(f"def answer():\n    print('x' * {LONG})\n    return 1")
     tests = [course.cell(f"test-{i}", test, grade=True, locked=True, points=1) for i in range(40)]
     ran = new_notebook(cells=[answer, *tests])
-    notebook.run(ran, warm, {}, {child.STUDENT: {}, child.TESTS: {}}, {})
+    notebook.run(ran, warm, {}, {wire.STUDENT: {}, wire.TESTS: {}}, {})
     printed = [cell.outputs[0].get("text", "") if cell.outputs else "" for cell in ran.cells[1:]]
     assert [len(text) for text in printed] == [LONG + 1] * len(tests)
     assert all(cell.outputs[-1].output_type in ("error", "execute_result") for cell in ran.cells[1:])
@@ -45,5 +45,5 @@ def test_an_import_from_the_future_holds_in_the_cells_after_it(warm):
     future = new_code_cell("from __future__ import annotations")
     test = course.cell("test", "def f(x: no_such_name): ...\nf.__annotations__", grade=True, locked=True, points=1)
     ran = new_notebook(cells=[future, test])
-    notebook.run(ran, warm, {}, {child.STUDENT: {}, child.TESTS: {}}, {}, apart=False)
+    notebook.run(ran, warm, {}, {wire.STUDENT: {}, wire.TESTS: {}}, {}, apart=False)
     assert ran.cells[1].outputs[0].data["text/plain"] == "{'x': 'no_such_name'}"
