@@ -12,7 +12,6 @@ import select
 import signal
 import socket
 import sys
-import tempfile
 import traceback
 
 import numpy as np
@@ -169,9 +168,12 @@ def main(warm, control: int, conversation: int) -> None:
     control, conversation = _keep_only(control, conversation)
     job = wire.unpack(wire.receive(control))
     limits = confine.Limits(**job["limits"])
-    folder = _working_folder(job["confined"], limits)
+    if job["confined"]:
+        confine.own_files(limits.disk)
+    folder = _made(os.path.join(job["folder"], "work"))
+    os.chdir(folder)
     _write_files(folder, job["files"])
-    os.environ.update(job["environment"], HOME=folder, TMPDIR=_made(os.path.join(os.path.dirname(folder), "tmp")))
+    os.environ.update(job["environment"], HOME=folder, TMPDIR=_made(os.path.join(job["folder"], "tmp")))
     _fresh_random_numbers()
     child = (StudentsChild if job["role"] == wire.STUDENT else TestsChild)(warm, control, conversation, job)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -183,16 +185,6 @@ def main(warm, control: int, conversation: int) -> None:
         confine.load_seccomp(warm.filter)
     child.tell(event="started")
     child.work()
-
-
-def _working_folder(confined: bool, limits: confine.Limits) -> str:
-    if confined:
-        confine.own_files(limits.disk)
-        folder = _made("/job/work")
-    else:
-        folder = _made(os.path.join(tempfile.mkdtemp(prefix="grading-"), "work"))
-    os.chdir(folder)
-    return folder
 
 
 def _made(folder: str) -> str:

@@ -9,7 +9,8 @@ import os
 import resource
 from typing import NamedTuple
 
-CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_THREAD = 0x20000, 0x8000000, 0x20000000, 0x10000
+CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x8000000, 0x20000000, 0x40000000
+CLONE_THREAD = 0x10000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = (
     1,
     2,
@@ -76,6 +77,11 @@ def next_child_alone(own_namespace: int) -> None:
     """The next child of this process will see no process but itself. `own_namespace` is open on /proc/self/ns/pid."""
     _check(libc.setns(own_namespace, CLONE_NEWPID), "setns")  # a process may leave for one new namespace at a time
     _check(libc.unshare(CLONE_NEWPID), "unshare")
+
+
+def own_network() -> None:
+    """None, like before; but a network is also where sockets without an address of the network find each other."""
+    _check(libc.unshare(CLONE_NEWNET), "unshare")
 
 
 def own_files(disk: int) -> None:

@@ -175,30 +175,33 @@ class WarmProcess:
     def children(self, files: dict[str, dict[str, bytes]], variables: dict[str, str]):
         """The two children for one notebook, by role; on the way out they are killed and gone."""
         forked = {}
-        try:
+        with contextlib.ExitStack() as at_the_end:
             for role, end in zip((wire.STUDENT, wire.TESTS), socket.socketpair(), strict=True):
+                folder = "/job" if self.confined else at_the_end.enter_context(_temporary_folder())
                 with end:  # only the children keep the conversation open: when one ends, the other knows
-                    forked[role] = self._fork(role, end, files[role], variables)
+                    one = forked[role] = self._fork(role, end)
+                at_the_end.callback(one.inbox.sock.close)
+                at_the_end.callback(self.signal, one, signal.SIGKILL)
+                set_by_us = {"limits": self.limits._asdict(), "confined": self.confined, "folder": folder}
+                one.send(role=role, files=files[role], environment=variables, **set_by_us)
             yield forked
-        finally:
-            for one in forked.values():
-                self.signal(one, signal.SIGKILL)
-                one.inbox.sock.close()
 
-    def _fork(self, role: str, conversation: socket.socket, files: dict, variables: dict) -> Child:
+    def _fork(self, role: str, conversation: socket.socket) -> Child:
         ours, theirs = socket.socketpair()
         try:
             _ask(self.requests, "fork", descriptors=[theirs.fileno(), conversation.fileno()])
         except OSError as error:
             raise WarmProcessDied(str(error)) from None
         theirs.close()
-        one = Child(role, self._hear("forked", START)["process"], wire.Inbox(ours))
-        one.send(role=role, files=files, environment=variables, limits=self.limits._asdict(), confined=self.confined)
-        return one
+        return Child(role, self._hear("forked", START)["process"], wire.Inbox(ours))
 
     def signal(self, one: Child, number: int) -> None:
         with contextlib.suppress(OSError):  # if it is gone, so is the child; see `check`
             _ask(self.requests, "signal", process=one.process, signal=int(number))
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True)
 
 
 def _ask(requests: socket.socket, what: str, descriptors: list[int] = (), **named) -> None:

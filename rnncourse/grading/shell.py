@@ -47,9 +47,10 @@ class Shell(ZMQInteractiveShell):
         return not self.compile.given and super().should_run_async(raw_cell, **named)
 
     async def run_ast_nodes(self, nodelist: list, cell_name: str, *arguments, result=None, **named) -> bool | None:
-        if not self.compile.given:
+        given, self.compile.given = self.compile.given, []  # a cell may run another, which has a source of its own
+        if not given:
             return await super().run_ast_nodes(nodelist, cell_name, *arguments, result=result, **named)
-        for part in self.compile.given:
+        for part in given:
             if await self.run_code(part, result):
                 return True
         return False

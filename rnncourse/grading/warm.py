@@ -124,6 +124,8 @@ def _become_copy(warm: Warm, template: socket.socket, requests: int, *groups: in
         template.close()
         if sys.platform == "linux":
             confine.die_with_parent()
+        if warm.confined:
+            confine.own_network()
         for group in groups:
             with contextlib.suppress(OSError):
                 os.write(group, b"0")

@@ -47,3 +47,10 @@ def test_an_import_from_the_future_holds_in_the_cells_after_it(warm):
     ran = new_notebook(cells=[future, test])
     notebook.run(ran, warm, {}, {wire.STUDENT: {}, wire.TESTS: {}}, {}, apart=False)
     assert ran.cells[1].outputs[0].data["text/plain"] == "{'x': 'no_such_name'}"
+
+
+def test_a_cell_of_the_instructors_may_run_another(warm):
+    test = course.cell("test", "get_ipython().run_cell('y = 6')\ny * 7", grade=True, locked=True, points=1)
+    ran = new_notebook(cells=[test])
+    notebook.run(ran, warm, {}, {wire.STUDENT: {}, wire.TESTS: {}}, {}, apart=False)
+    assert ran.cells[0].outputs[0].data["text/plain"] == "42"
