@@ -17,6 +17,7 @@ import os
 import signal
 import socket
 import sys
+import traceback
 import warnings
 from pathlib import Path
 from typing import NoReturn
@@ -132,6 +133,8 @@ def _become_copy(warm: Warm, template: socket.socket, requests: int, *groups: in
         own = socket.socket(fileno=requests)
         own.send(json.dumps({"event": "warm", "process": os.getpid(), "confined": warm.confined}).encode())
         serve(warm, own)
+    except BaseException:
+        traceback.print_exc()  # for the grader, which reads it when it hears that this process has ended
     finally:
         os._exit(0)
 

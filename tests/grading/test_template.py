@@ -55,6 +55,13 @@ def test_a_copy_and_its_children_are_in_the_group_of_its_worker(pair):
         assert set(members()) == {4}
 
 
+def test_a_copy_that_fails_says_why(pair):
+    pair[0].requests.send(b"no request")
+    with pytest.raises(process.WarmProcessDied, match="JSONDecodeError"):
+        pair[0].check()
+    pair[1].check()
+
+
 def test_nothing_is_left_of_children_without_namespaces(monkeypatch):
     without = dict.fromkeys(("namespaces", "seccomp", "cgroups"), "not here")
     monkeypatch.setattr(process.sandbox, "layers", lambda: without)
