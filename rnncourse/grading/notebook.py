@@ -9,6 +9,7 @@ import select
 import signal
 import time
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import nbformat
@@ -53,17 +54,18 @@ def _about(source: str) -> dict:
 def _names(source: str) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they are for whoever runs the cell
-        for python in (lambda: source, lambda: _transformed(source)):
+        for python in _readings(source):
             with contextlib.suppress(SyntaxError):
-                return sorted({node.id for node in ast.walk(ast.parse(python())) if isinstance(node, ast.Name)})
+                return sorted({node.id for node in ast.walk(ast.parse(python)) if isinstance(node, ast.Name)})
     return []
 
 
-def _transformed(source: str) -> str:
-    """What IPython makes of lines that are its own."""
-    from IPython.core.inputtransformer2 import TransformerManager  # which takes long to import
+def _readings(source: str) -> Iterator[str]:
+    """A cell as it stands, and as IPython reads it, which has lines of its own."""
+    yield source
+    from IPython.core.inputtransformer2 import TransformerManager  # it takes long to import, and few cells need it
 
-    return TransformerManager().transform_cell(source)
+    yield TransformerManager().transform_cell(source)
 
 
 def compiled(source: str) -> bytes | None:

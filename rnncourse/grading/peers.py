@@ -23,6 +23,10 @@ def _nothing(*arguments) -> None:
     pass
 
 
+def _call(function: Callable, /, *arguments, **named):  # whose arguments may have any name
+    return function(*arguments, **named)
+
+
 class Peer:
     """One end of the conversation."""
 
@@ -32,7 +36,7 @@ class Peer:
         self.cell = None  # for which one asks, as the other end is told
         self.dead = None  # why nothing can be asked any more
 
-    def ask(self, operation: int, *arguments, **named):
+    def ask(self, operation: int, /, *arguments, **named):
         """The result of an operation of the other end. Arguments that it modified are modified here."""
         if self.dead:
             raise errors.DeadKernelError(self.dead)
@@ -173,7 +177,7 @@ class RemoteFunction(Remote):
 
     __slots__ = ()
 
-    def __call__(self, *arguments, **named):
+    def __call__(self, /, *arguments, **named):
         return self._peer.ask(CALL, self, *arguments, **named)
 
     def wrapped_there(self, module: str, name: str) -> "WrappedFunction":
@@ -190,7 +194,7 @@ class WrappedFunction(RemoteFunction):
         super().__init__(function._peer, function._number, function.__name__)
         object.__setattr__(self, "_wrapper", (module, name))
 
-    def __call__(self, *arguments, **named):
+    def __call__(self, /, *arguments, **named):
         return self._peer.ask(CALL_WRAPPED, *self._wrapper, self, *arguments, **named)
 
 
@@ -200,7 +204,7 @@ def stand_in(peer: Peer, number: int, what: str, name: str) -> Remote:
 
 def tests_end(sock: socket.socket) -> Peer:
     """The end that asks. The student's process may only call what it was given to call."""
-    return Peer(sock, stand_in, {CALL: lambda function, *arguments, **named: function(*arguments, **named)})
+    return Peer(sock, stand_in, {CALL: _call})
 
 
 # --- The student's end ------------------------------------------------------------------------------------------
@@ -212,7 +216,7 @@ class Callback:
     def __init__(self, peer: Peer, number: int, what: str, name: str):
         self._peer, self._number, self.__name__ = peer, number, name
 
-    def __call__(self, *arguments, **named):
+    def __call__(self, /, *arguments, **named):
         return self._peer.ask(CALL, self, *arguments, **named)
 
 
@@ -232,7 +236,7 @@ def students_end(
     `about` is told for which cell a question is, before it is answered; `flush` sends on what was printed.
     """
 
-    def call_wrapped(module, name, function, *arguments, **named):
+    def call_wrapped(module, name, function, /, *arguments, **named):
         wrapper = getattr(private.get(module) or importlib.import_module(module), name)
         return wrapper(function)(*arguments, **named)
 
@@ -243,7 +247,7 @@ def students_end(
         sock,
         Callback,
         {
-            CALL: lambda function, *arguments, **named: function(*arguments, **named),
+            CALL: _call,
             NAMES: names,
             ATTRIBUTE: getattr,
             SET_ATTRIBUTE: setattr,

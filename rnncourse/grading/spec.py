@@ -23,11 +23,11 @@ from traitlets.config import Config
 from rnncourse.grading.settings import Sandbox
 
 STEPS = ("ClearOutput", "DeduplicateIds", "OverwriteCells", "CheckCellMetadata", "LimitOutput", "IgnorePattern")
+STEPS_OF_NBCONVERT = ("ClearOutputPreprocessor", "ClearMetadataPreprocessor")
 LATE_IMPORTS = {  # a call, and what PyTorch imports for it
     r"\boptim\.": "torch._dynamo",
     r"\bgrad\(|\.backward\([^)]": "torch.fx.experimental.symbolic_shapes",
 }
-STEPS_OF_NBCONVERT = ("ClearOutputPreprocessor", "ClearMetadataPreprocessor")
 
 
 def read(coursedir: CourseDirectory, assignment: str, gradebook: Gradebook, config: Config) -> dict:

@@ -166,3 +166,19 @@ def test_a_message_that_is_too_long_is_refused():
         theirs.sendall(wire.LENGTH.pack(wire.LARGEST + 1))
         with pytest.raises(wire.WireError, match="is announced"):
             wire.receive(ours)
+
+
+NAMED_AS_OURS = ["self", "operation", "function", "module", "name"]
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("parameter", NAMED_AS_OURS)
+def test_an_argument_may_have_any_name(ask, parameter, wrapped):
+    function = ask(eval(f"lambda {parameter}: 2 * {parameter}"))
+    function = function.wrapped_there("functools", "cache") if wrapped else function
+    assert function(**{parameter: 3}) == 6
+
+
+@pytest.mark.parametrize("parameter", NAMED_AS_OURS)
+def test_so_may_one_of_a_function_that_a_test_passes(ask, parameter):
+    assert ask(lambda twice: twice(**{parameter: 3}))(eval(f"lambda {parameter}: 2 * {parameter}")) == 6
